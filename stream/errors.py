@@ -1,0 +1,53 @@
+"""Every error that truefeed raises on purpose.
+
+TruefeedError
+    SourceError(ConnectionError)        a camera, a stream or a file could not be opened or read
+        SourceNotFoundError(FileNotFoundError)
+        SourceAuthError(PermissionError)
+    MissingExtraError(ImportError)           an optional package is absent; the message names the extra
+    ConfigError(ValueError)             a setting or a configuration file is wrong
+    EngineError(RuntimeError)           lives in truefeed.engines, below this package
+
+Each is also the built-in error a caller would expect. Messages name the file or the URL with credentials removed.
+"""
+
+from __future__ import annotations
+
+import re
+
+_CREDENTIALS = re.compile(r"(?P<scheme>[a-zA-Z][\w+.-]*://)[^/@\s]*@")
+_SECRETS = re.compile(
+    r"(?i)(?P<key>[?&](?:token|access_token|key|apikey|api_key|password|passwd|pwd|secret|auth)=)[^&\s#]*"
+)
+
+
+class TruefeedError(Exception):
+    """Base of every error raised on purpose; its text is fit to be shown to a user."""
+
+
+class SourceError(TruefeedError, ConnectionError):
+    """A source could not be opened or read."""
+
+
+class SourceNotFoundError(SourceError, FileNotFoundError):
+    """There is no such file, device or stream."""
+
+
+class SourceAuthError(SourceError, PermissionError):
+    """The server refused the credentials."""
+
+
+class MissingExtraError(TruefeedError, ImportError):
+    """An optional package is absent."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"{package} is not installed: pip install 'truefeed[{extra}]'")
+
+
+class ConfigError(TruefeedError, ValueError):
+    """A setting or a configuration file is wrong."""
+
+
+def redact(text: str) -> str:
+    """Return text with the user, password and tokens of every URL in it replaced by `***`."""
+    return _SECRETS.sub(r"\g<key>***", _CREDENTIALS.sub(r"\g<scheme>***@", text))

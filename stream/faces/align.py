@@ -1,0 +1,83 @@
+"""Where a face crop is cut. Training, export and live use share this one function, so that they cannot drift."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from ..values import Floats, Image
+
+# Mean positions of the five points over upright frontal faces, in units of the tight face square's side, from its centre.
+# The square's centre lies a little under the nose bridge, so that chin and brows are equally far from the border.
+_TEMPLATE = np.array(
+    [[-0.158, -0.128], [0.157, -0.129], [0.0, 0.051], [-0.129, 0.236], [0.131, 0.234]],
+    np.float32,
+)
+
+
+def similarity(points: Floats, size: int, scale: float) -> Floats:
+    """Return the 2x3 matrix that takes frame pixels to pixels of an upright crop.
+
+    The least-squares similarity (rotation, one scale, shift) of Umeyama, IEEE TPAMI 13(4), 1991.
+
+    Args:
+        points: (5, 2), eyes, nose tip and mouth corners, px of the frame.
+        size: side of the crop, px.
+        scale: side of the crop over the side of the tight face square.
+    """
+    goal = _TEMPLATE * (size / scale) + size / 2
+    source_mean, goal_mean = points.mean(0), goal.mean(0)
+    source, target = points - source_mean, goal - goal_mean
+    u, d, vt = np.linalg.svd(target.T @ source)
+    sign = np.array([1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt)) or 1.0])
+    rotation = (u * sign) @ vt
+    factor = float((d * sign).sum() / max(float((source**2).sum()), 1e-6))
+    matrix = np.empty((2, 3), np.float32)
+    matrix[:, :2] = factor * rotation
+    matrix[:, 2] = goal_mean - matrix[:, :2] @ source_mean
+    return matrix
+
+
+def face_px(points: Floats) -> float:
+    """Return the side of the tight face square in the frame, px: the measure of face size used everywhere."""
+    matrix = similarity(points, 100, 1.0)
+    return float(100 / max(float(np.hypot(matrix[0, 0], matrix[1, 0])), 1e-6))
+
+
+def crop(image: Image, points: Floats, size: int, scale: float) -> Image:
+    """Cut the upright face.
+
+    Args:
+        image: HxWx3 BGR.
+        points: (5, 2), px of image.
+        size: side of the crop, px.
+        scale: side of the crop over the side of the tight face square.
+
+    Returns:
+        (size, size, 3) BGR; what lies outside the picture repeats its border.
+    """
+    matrix = similarity(points, size, scale)
+    factor = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    if factor < 0.5:
+        # Bilinear sampling of a face shrunk more than twice would alias: average first.
+        image, matrix = _shrink(image, matrix, size, int(1 / factor))
+    warped = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, np.uint8)
+
+
+def _shrink(image: Image, matrix: Floats, size: int, by: int) -> tuple[Image, Floats]:
+    """Average by x by blocks of the part of image that the crop shows; return it and the matrix that fits it."""
+    inverse = cv2.invertAffineTransform(matrix)
+    corners = np.array([[0, 0], [size, 0], [0, size], [size, size]], np.float32) @ inverse[:, :2].T + inverse[:, 2]
+    left, top = np.maximum(np.floor(corners.min(0)).astype(int) - by, 0)
+    right, bottom = np.ceil(corners.max(0)).astype(int) + by
+    part = image[top:bottom, left:right]
+    height, width = part.shape[0] // by, part.shape[1] // by
+    if height < 1 or width < 1:
+        return image, matrix
+    small = cv2.resize(part[: height * by, : width * by], (width, height), interpolation=cv2.INTER_AREA)
+    shifted = matrix.copy()
+    # Pixel centres: x_frame = left + by * x_small + (by - 1) / 2.
+    shifted[:, 2] += matrix[:, :2] @ (np.array([left, top], np.float32) + (by - 1) / 2)
+    shifted[:, :2] *= by
+    return np.asarray(small, np.uint8), shifted
