@@ -41,7 +41,8 @@ def load(path: str | Path, device: str = "auto", *, threads: int = 1) -> Engine:
     """Load a model by its suffix and the device asked for.
 
     Args:
-        path: an `.onnx` file (ONNX Runtime or OpenVINO) or a TensorRT `.plan`/`.engine`; a bare name is looked up in WEIGHTS.
+        path: an `.onnx` file (ONNX Runtime or OpenVINO) or a TensorRT `.plan`/`.engine`; a bare name is looked up
+            in WEIGHTS.
         device: `auto`, `cpu`, `cuda`, `tensorrt` or `openvino`. `auto` takes CUDA where it works, else the CPU.
         threads: intra-op threads on a CPU; one a stream is fastest.
 

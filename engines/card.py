@@ -1,4 +1,7 @@
-"""The card: what a model expects and promises. It travels inside the ONNX file, so training, export and live use read one text."""
+"""The card: what a model expects and promises.
+
+It travels inside the ONNX file, so training, export and live use read one text.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class Card:
     std: tuple[float, ...] = ()
     "Divides what is left, a channel."
     crop_scale: float = 1.0
-    "Side of the aligned crop over the side of the tight face square; truefeed.stream.faces.align tells how it is drawn."
+    "Side of the aligned crop over the side of the tight face square; stream.faces.align tells how it is drawn."
     window: float = 0.0
     "Length of the sliding window, s."
     rate: float = 0.0
@@ -34,7 +37,7 @@ class Card:
     calibration: tuple[float, float] = (1.0, 0.0)
     "Platt (a, b): probability = sigmoid(a * logit + b)."
     thresholds: Mapping[str, float] = field(default_factory=dict)
-    "`fake` and `real`: probabilities at or above, or at or below which a status is given; `alert` and `clear` for the alarm."
+    "`fake`, `real`: the status is given from there up, from there down; `alert`, `clear`: the alarm. Probabilities."
     quality: Mapping[str, float] = field(default_factory=dict)
     "Limits under which the model was not shown to work: `min_face_px`, `min_sharpness`, `min_rows`, ..."
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -53,5 +56,5 @@ class Card:
         if not isinstance(raw, dict) or "task" not in raw:
             raise ValueError("not a truefeed card")
         known = {f.name for f in fields(cls)}
-        values = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items() if k in known}
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items() if k in known}
         return cls(**values)

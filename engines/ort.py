@@ -24,7 +24,7 @@ class OrtEngine:
     """An ONNX model in ONNX Runtime. One session may be shared by every thread."""
 
     def __init__(self, path: Path, *, device: str = "auto", threads: int = 1, data: bytes | None = None) -> None:
-        """Load path, or, where given, data: the bytes of a model that was changed in memory; path then only names it."""
+        """Load path, or, where given, data: the bytes of a model changed in memory; path then only names it."""
         try:
             import onnxruntime as ort
         except ImportError:

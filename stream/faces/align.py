@@ -7,8 +7,8 @@ import numpy as np
 
 from ..values import Floats, Image
 
-# Mean positions of the five points over upright frontal faces, in units of the tight face square's side, from its centre.
-# The square's centre lies a little under the nose bridge, so that chin and brows are equally far from the border.
+# Mean positions of the five points over upright frontal faces, in units of the tight face square's side, from its
+# centre, which lies a little under the nose bridge, so that chin and brows are equally far from the border.
 _TEMPLATE = np.array(
     [[-0.158, -0.128], [0.157, -0.129], [0.0, 0.051], [-0.129, 0.236], [0.131, 0.234]],
     np.float32,

