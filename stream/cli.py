@@ -1,0 +1,62 @@
+"""The command line: finds the command, runs it, and turns every expected error into one line and an exit code.
+
+Exit codes: 0 done (also when a person stops a live stream), 1 some input failed, 2 usage, 3 an alert was raised and
+--fail-on-alert was given, 130 interrupted before the work was done.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+
+from ..engines import EngineError
+from .cli_options import parser
+from .errors import ConfigError, TruefeedError, redact
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; argv without the program's name. Returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except SystemExit as stop:  # argparse: 0 after --help, 2 after a usage error
+        return stop.code if isinstance(stop.code, int) else 2
+    except BrokenPipeError:
+        # The reader (`| head`) has what it wanted; without this the interpreter complains again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except (TruefeedError, EngineError) as error:
+        sys.stderr.write(f"truefeed: {redact(str(error))}\n")
+        return 2 if isinstance(error, ConfigError) else 1
+    except ImportError as error:  # a package is damaged, or a system library that it needs is absent
+        sys.stderr.write(f"truefeed: {error}; run `truefeed doctor`\n")
+        return 1
+    return code
+
+
+def _run(words: list[str]) -> int:
+    extra = {e.name: e for e in entry_points(group="truefeed.commands")}
+    if words and words[0] in extra:
+        return _call(extra[words[0]], words[1:])
+    if not words:
+        parser(tuple(extra)).print_help(sys.stderr)
+        return 2
+    arguments = parser(tuple(extra)).parse_args(words)
+    # Imported only now: `truefeed --help` need not load OpenCV.
+    return int(import_module(f".{arguments.command}", __package__).command(arguments))
+
+
+def _call(entry: EntryPoint, words: list[str]) -> int:
+    """Run a command that lives above the live core and may need packages that the base install has not."""
+    try:
+        command = entry.load()
+    except ModuleNotFoundError as error:
+        extra = "export" if entry.name == "export" else "train"
+        raise TruefeedError(f"{entry.name} needs {error.name}: pip install 'truefeed[{extra}]'") from error
+    return int(command(words))
