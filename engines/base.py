@@ -37,7 +37,7 @@ class Engine(Protocol):
         """Release what the runtime holds. May be called twice."""
 
 
-def load(path: str | Path, device: str = "auto", *, threads: int = 1) -> Engine:
+def load(path: str | Path, device: str = "auto", *, threads: int = 1, data: bytes | None = None) -> Engine:
     """Load a model by its suffix and the device asked for.
 
     Args:
@@ -45,6 +45,7 @@ def load(path: str | Path, device: str = "auto", *, threads: int = 1) -> Engine:
             in WEIGHTS.
         device: `auto`, `cpu`, `cuda`, `tensorrt` or `openvino`. `auto` takes CUDA where it works, else the CPU.
         threads: intra-op threads on a CPU; one a stream is fastest.
+        data: the bytes of an ONNX model changed in memory; path then only names it.
 
     Raises:
         EngineError: no such file, not a model, the runtime is not installed, or the device asked for is not there.
@@ -57,13 +58,17 @@ def load(path: str | Path, device: str = "auto", *, threads: int = 1) -> Engine:
     if device not in ("auto", "cpu", "cuda", "tensorrt", "openvino"):
         raise EngineError(f"unknown engine {device!r}: choose auto, cpu, cuda, tensorrt or openvino")
     if file.suffix in (".plan", ".engine"):
+        if device not in ("auto", "tensorrt"):
+            raise EngineError(
+                f"{file}: a TensorRT plan runs on TensorRT only; for --engine {device} take the .onnx file"
+            )
         from .trt import TensorRtEngine
 
         return TensorRtEngine(file)
     if device == "openvino":
         from .ov import OpenVinoEngine
 
-        return OpenVinoEngine(file, threads=threads)
+        return OpenVinoEngine(file, threads=threads, data=data)
     from .ort import OrtEngine
 
-    return OrtEngine(file, device=device, threads=threads)
+    return OrtEngine(file, device=device, threads=threads, data=data)

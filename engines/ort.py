@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,14 +42,23 @@ class OrtEngine:
         # A spinning pool burns a core between frames that arrive 33 ms apart.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         wanted = _wanted(device, ort.get_available_providers(), path)
+        # With `auto` a GPU that is not there is no news; when it was asked for, the reason on stderr helps.
+        ort.set_default_logger_severity(4 if device == "auto" else 3)
         try:
-            self._session = ort.InferenceSession(data, options, providers=_PROVIDERS[wanted])
+            # ONNX Runtime reports missing CUDA libraries and its fallback on stdout, which is for data.
+            with contextlib.redirect_stdout(io.StringIO()):
+                if wanted != "cpu" and hasattr(ort, "preload_dlls"):
+                    ort.preload_dlls()  # finds the CUDA libraries that pip installed
+                self._session = ort.InferenceSession(data, options, providers=_PROVIDERS[wanted])
         except Exception as error:  # onnxruntime raises a dozen types that share only Exception
             raise EngineError(f"{path}: not a model that ONNX Runtime can load ({_first_line(error)})") from error
         self.device = _NAMES.get(self._session.get_providers()[0], "cpu")
         if device not in ("auto", "cpu") and self.device != device:
             # ONNX Runtime only prints a line and goes on with the CPU: the user asked for something else.
-            raise EngineError(f"{path}: --engine {device} fell back to {self.device}; run `truefeed doctor`")
+            raise EngineError(
+                f"{path}: --engine {device} does not work here, ONNX Runtime fell back to {self.device}: "
+                "check the GPU's driver and the libraries with `truefeed doctor`, or take --engine cpu"
+            )
         meta = self._session.get_modelmeta().custom_metadata_map
         self.card = Card.from_json(meta[KEY]) if KEY in meta else None
         self.inputs = {i.name: tuple(i.shape) for i in self._session.get_inputs()}

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from ...engines import EngineError
-from ...engines.ort import OrtEngine
+from ...engines import EngineError, load
 from ..values import Face, Floats, Image
 
 _STRIDE = 4
@@ -45,7 +44,9 @@ class CenterFace:
         """
         path = _weights()
         self.long_side, self.threshold = long_side, threshold
-        self._engine = OrtEngine(path, device=device, threads=threads, data=_any_size(path))
+        # TensorRT would build an engine for every picture size, minutes each.
+        device = "cuda" if device == "tensorrt" else device
+        self._engine = load(path, device, threads=threads, data=_any_size(path))
 
     def detect(self, image: Image) -> list[Face]:
         height, width = image.shape[:2]
