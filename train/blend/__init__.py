@@ -1,0 +1,9 @@
+"""Pseudo-fakes: manipulated faces made from genuine ones, so that traces of manipulation are learned, not one generator.
+
+After Shiohara and Yamasaki, "Detecting Deepfakes with Self-Blended Images", CVPR 2022, widened by donor swaps, by
+re-rendered mouths and lower faces, and by warped expressions.
+"""
+
+from .fake import Fake, Subject, make
+
+__all__ = ["Fake", "Subject", "make"]

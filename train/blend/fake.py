@@ -1,0 +1,121 @@
+"""One pseudo-fake from a genuine face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from ...stream.values import Floats, Image
+from . import masks, texture, warp
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A genuine face."""
+
+    image: Image
+    "(S, S, 3) BGR, upright."
+    mesh: Floats
+    "(468, 2), px."
+
+
+@dataclass(frozen=True, eq=False)
+class Fake:
+    image: Image
+    "(S, S, 3) BGR."
+    mask: Floats
+    "(S, S), 1 where it was manipulated."
+    kind: str
+
+
+_KINDS = ("self", "donor", "reenact")
+_SHARES = (0.5, 0.25, 0.25)
+
+
+def make(subject: Subject, donor: Subject | None, rng: np.random.Generator) -> Fake:
+    """Manipulate the subject.
+
+    `self` blends the face with a changed copy of itself (Shiohara and Yamasaki 2022); `donor` lays another person's face
+    over it, as face-swap graphics do; `reenact` moves and re-renders the mouth or the face, as neural reenactment does.
+
+    Args:
+        subject: the genuine face.
+        donor: another person's face for swaps; without one, `donor` becomes `self`.
+        rng: the only source of chance.
+    """
+    kind = str(rng.choice(_KINDS, p=_SHARES))
+    if kind == "donor" and donor is None:
+        kind = "self"
+    size = subject.image.shape[0]
+    region = masks.pick(rng)
+    if kind == "donor" and region in ("mouth", "eyes", "lower"):
+        region = str(rng.choice(["face", "brows-down", "inner"]))
+    if kind == "reenact":
+        region = str(rng.choice(["mouth", "lower", "brows-down", "face"], p=[0.4, 0.25, 0.2, 0.15]))
+    hard = masks.hull(subject.mesh, region, size, rng)
+    if kind == "donor" and donor is not None:
+        front, back = _swap(subject, donor, hard, rng), subject.image
+    elif kind == "reenact":
+        front, back = _reenact(subject, rng), subject.image
+    else:
+        front, back = _self(subject, rng)
+    soft = masks.soften(hard, rng)
+    return Fake(_paste(front, back, soft, kind, rng), _label(soft), f"{kind}:{region}")
+
+
+def _self(subject: Subject, rng: np.random.Generator) -> tuple[Image, Image]:
+    """Change one of the two layers, so that neither the inside nor the outside is always the changed one."""
+    changed, plain = subject.image, subject.image
+    if rng.random() < 0.75:
+        changed = texture.tint(changed, rng)
+    if rng.random() < 0.6:
+        changed = texture.rerender(changed, rng) if rng.random() < 0.3 else texture.refocus(changed, rng)
+    front, back = (changed, plain) if rng.random() < 0.6 else (plain, changed)
+    return warp.nudge(front, rng), back
+
+
+def _swap(subject: Subject, donor: Subject, hard: Floats, rng: np.random.Generator) -> Image:
+    front = warp.onto(donor.image, donor.mesh, subject.mesh, subject.image.shape[0])
+    if rng.random() < 0.8:
+        front = texture.match_colour(front, subject.image, hard)
+    if rng.random() < 0.5:
+        front = texture.tint(front, rng, 0.5)
+    if rng.random() < 0.5:
+        front = texture.rerender(front, rng) if rng.random() < 0.5 else texture.refocus(front, rng)
+    return front
+
+
+def _reenact(subject: Subject, rng: np.random.Generator) -> Image:
+    front = warp.express(subject.image, subject.mesh, rng) if rng.random() < 0.8 else subject.image
+    if rng.random() < 0.8:
+        front = texture.rerender(front, rng)
+    if rng.random() < 0.5:
+        front = texture.tint(front, rng, 0.35)
+    return front
+
+
+def _paste(front: Image, back: Image, soft: Floats, kind: str, rng: np.random.Generator) -> Image:
+    if kind == "donor" and rng.random() < 0.2:
+        joined = _poisson(front, back, soft)
+        if joined is not None:
+            return joined
+    strength = float(rng.choice([0.5, 0.75, 1.0, 1.0, 1.0])) if kind == "self" else 1.0
+    alpha = (soft * strength)[..., None]
+    return np.clip(front * alpha + back * (1 - alpha), 0, 255).astype(np.uint8)
+
+
+def _poisson(front: Image, back: Image, soft: Floats) -> Image | None:
+    """Perez, Gangnet and Blake, "Poisson Image Editing", 2003; None where the mask touches the border."""
+    inside = (soft > 0.5).astype(np.uint8) * 255
+    x, y, width, height = cv2.boundingRect(inside)
+    size = back.shape[0]
+    if min(x, y) < 2 or x + width > size - 2 or y + height > size - 2 or min(width, height) < 8:
+        return None
+    centre = (x + width // 2, y + height // 2)
+    return np.asarray(cv2.seamlessClone(front, back, inside, centre, cv2.NORMAL_CLONE), np.uint8)
+
+
+def _label(soft: Floats) -> Floats:
+    return np.asarray(np.clip(soft / max(float(soft.max()), 1e-3), 0, 1), np.float32)

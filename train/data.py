@@ -1,0 +1,106 @@
+"""Pairs of a genuine face and a pseudo-fake made from it, degraded and cut alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from ..stream.values import Floats, Image
+from .blend import Subject, make
+from .degrade import degrade
+
+MEAN, STD = 127.5, 127.5
+
+
+@dataclass(frozen=True)
+class PairSettings:
+    size: int = 224
+    "Side of the network's crop, px."
+    scale: float = 1.0
+    "Side of the crop over the side of the tight face square, before jitter."
+    stored_scale: float = 1.7
+    "The same of the stored crops (train.faces.SCALE)."
+    map_size: int = 14
+    "Side of the evidence map."
+
+
+class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
+    """An endless stream of ((2, 3, S, S) float: genuine, fake; (2, m, m) masks)."""
+
+    def __init__(self, folder: Path, settings: PairSettings, seed: int) -> None:
+        self.folder, self.settings, self.seed = folder, settings, seed
+        table = np.load(folder / "faces.npz")
+        self.files = [str(f) for f in table["files"]]
+        self.mesh: Floats = table["mesh"].astype(np.float32)
+        self.identity = table["identity"]
+        centred = self.mesh - self.mesh.mean(1, keepdims=True)
+        self.shape = (centred / np.linalg.norm(centred, axis=(1, 2), keepdims=True)).reshape(len(self.mesh), -1)
+        # Frames of one clip are near copies: a clip counts like four stills.
+        counts = {k: int(n) for k, n in zip(*np.unique(self.identity, return_counts=True), strict=True)}
+        weight = np.array([min(1.0, 4 / counts[i]) for i in self.identity])
+        self.weight = weight / weight.sum()
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        worker = get_worker_info()
+        cv2.setNumThreads(1)
+        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
+        while True:
+            crops, masks = self.pair(rng)
+            yield torch.from_numpy(crops), torch.from_numpy(masks)
+
+    def pair(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Draw one pair: (2, 3, S, S) normalised RGB, and (2, m, m) masks."""
+        index = int(rng.choice(len(self.files), p=self.weight))
+        subject = self._subject(index, rng)
+        donor = self._subject(self._alike(index, rng), None) if rng.random() < 0.3 else None
+        fake = make(subject, donor, rng)
+        real, forged = degrade([subject.image, fake.image], rng)
+        matrix = self._cut(subject.image.shape[0], rng)
+        size = self.settings.size
+        how = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC], p=[0.85, 0.15]))
+        crops = [
+            cv2.warpAffine(i, matrix, (size, size), flags=how, borderMode=cv2.BORDER_REPLICATE) for i in (real, forged)
+        ]
+        mask = cv2.warpAffine(fake.mask, matrix, (size, size))
+        if rng.random() < 0.5:
+            crops, mask = [c[:, ::-1] for c in crops], mask[:, ::-1]
+        small = cv2.resize(np.ascontiguousarray(mask), (self.settings.map_size,) * 2, interpolation=cv2.INTER_AREA)
+        return normalise(np.stack(crops)), np.stack([np.zeros_like(small), small])
+
+    def _subject(self, index: int, rng: np.random.Generator | None) -> Subject:
+        """Read a face; with a rng, at a random resolution up to its own, as faces in calls are."""
+        image = np.asarray(cv2.imread(str(self.folder / self.files[index])), np.uint8)
+        mesh, side = self.mesh[index], image.shape[0]
+        if rng is not None and rng.random() < 0.6:
+            new = int(rng.uniform(min(130, side), side))
+            image = np.asarray(cv2.resize(image, (new, new), interpolation=cv2.INTER_AREA), np.uint8)
+            mesh = mesh * (new / side)
+        return Subject(image, mesh)
+
+    def _alike(self, index: int, rng: np.random.Generator) -> int:
+        """Draw another person whose face has about the same shape and pose."""
+        some = rng.choice(len(self.files), 32)
+        other = some[self.identity[some] != self.identity[index]]
+        distance = ((self.shape[other] - self.shape[index]) ** 2).sum(1)
+        return int(other[np.argsort(distance)[int(rng.integers(0, 4))]])
+
+    def _cut(self, side: int, rng: np.random.Generator) -> Floats:
+        """The matrix from the stored crop to the network's, with the slack a live detector has and some more."""
+        s = self.settings
+        zoom = s.stored_scale / s.scale * s.size / side * float(np.exp(rng.normal(0, 0.07)))
+        turn = np.deg2rad(rng.normal(0, 4))
+        a = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+        shift = s.size / 2 - a @ np.full(2, side / 2) + rng.normal(0, 0.02, 2) * s.size
+        return np.hstack([a, shift[:, None]]).astype(np.float32)
+
+
+def normalise(crops: Image | np.ndarray) -> Floats:
+    """(n, S, S, 3) BGR uint8 to (n, 3, S, S) RGB float32, as the card says."""
+    return np.ascontiguousarray((crops[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32) - MEAN) / STD)

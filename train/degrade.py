@@ -1,0 +1,114 @@
+"""What a camera, a codec and a network do to a picture: the same for a genuine face and for the fake made from it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import cv2
+import numpy as np
+
+from ..stream.values import Image
+
+
+def degrade(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+    """Degrade pictures of one size alike: light, resolution, noise, blur, occlusion, then a codec."""
+    for step, chance in ((_light, 0.6), (_resize, 0.3), (_blur, 0.2), (_noise, 0.25), (_occlude, 0.06)):
+        if rng.random() < chance:
+            pair = step(pair, rng)
+    draw = rng.random()
+    if draw < 0.5:
+        return h264(pair, crf=int(rng.integers(18, 37)), frames=int(rng.integers(1, 3)))
+    if draw < 0.8:
+        quality = int(rng.integers(40, 97))
+        return [_jpeg(image, quality) for image in pair]
+    return pair
+
+
+def h264(images: list[Image], crf: int, frames: int = 1) -> list[Image]:
+    """Code pictures of one size with x264 side by side, so that each gets the same rate control.
+
+    Args:
+        images: (H, W, 3) BGR each.
+        crf: constant rate factor, 0..51.
+        frames: how many times the picture is coded in a row; the last one, a predicted frame, is returned.
+    """
+    height, width = images[0].shape[:2]
+    tall, wide = (height + 1) // 2 * 2, (width + 1) // 2 * 2
+    padded = [cv2.copyMakeBorder(i, 0, tall - height, 0, wide - width, cv2.BORDER_REPLICATE) for i in images]
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = wide * len(images), tall, "yuv420p"
+    encoder.time_base, encoder.thread_count = Fraction(1, 25), 1
+    encoder.options = {"preset": "veryfast", "crf": str(crf), "tune": "zerolatency"}
+    packets = []
+    picture = av.VideoFrame.from_ndarray(np.hstack(padded), "bgr24").reformat(format="yuv420p")
+    for pts in range(frames):
+        picture.pts = pts
+        packets += encoder.encode(picture)
+    packets += encoder.encode(None)
+    decoder = av.CodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    decoded = [frame for packet in packets for frame in decoder.decode(packet)] + list(decoder.decode(None))
+    sheet = decoded[-1].to_ndarray(format="bgr24")
+    return [np.ascontiguousarray(sheet[:height, i * wide : i * wide + width]) for i in range(len(images))]
+
+
+def _jpeg(image: Image, quality: int) -> Image:
+    coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+
+
+def _light(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+    gain, offset, gamma = rng.uniform(0.75, 1.25), rng.uniform(-20, 20), float(np.exp(rng.uniform(-0.35, 0.35)))
+    balance = rng.uniform(0.93, 1.07, 3)
+    grey = rng.random() < 0.05
+    ramp = np.arange(256, dtype=np.float32)[:, None] * balance[None]
+    table = np.clip(255 * (np.clip(ramp * gain + offset, 0, 255) / 255) ** gamma, 0, 255).astype(np.uint8)[None]
+    out = [cv2.LUT(image, table) for image in pair]
+    if grey:
+        out = [cv2.cvtColor(cv2.cvtColor(i, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR) for i in out]
+    return [np.asarray(i, np.uint8) for i in out]
+
+
+def _resize(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+    height, width = pair[0].shape[:2]
+    factor = rng.uniform(0.4, 1.0)
+    small = (max(24, round(width * factor)), max(24, round(height * factor)))
+    down = int(rng.choice([cv2.INTER_AREA, cv2.INTER_LINEAR]))
+    up = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
+    return [
+        np.asarray(cv2.resize(cv2.resize(i, small, interpolation=down), (width, height), interpolation=up), np.uint8)
+        for i in pair
+    ]
+
+
+def _blur(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+    if rng.random() < 0.5:
+        sigma = rng.uniform(0.3, 1.3)
+        return [np.asarray(cv2.GaussianBlur(i, (0, 0), sigma), np.uint8) for i in pair]
+    length = int(rng.integers(3, 8))
+    kernel = np.zeros((length, length), np.float32)
+    kernel[length // 2] = 1 / length
+    turn = cv2.getRotationMatrix2D((length / 2 - 0.5, length / 2 - 0.5), rng.uniform(0, 180), 1)
+    kernel = cv2.warpAffine(kernel, turn, (length, length))
+    kernel /= max(float(kernel.sum()), 1e-3)
+    return [np.asarray(cv2.filter2D(i, -1, kernel), np.uint8) for i in pair]
+
+
+def _noise(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+    sigma = rng.uniform(1.5, 9)
+    shape = pair[0].shape if rng.random() < 0.6 else (*pair[0].shape[:2], 1)
+    grain = rng.normal(0, sigma, shape).astype(np.float32)
+    return [np.clip(i + grain, 0, 255).astype(np.uint8) for i in pair]
+
+
+def _occlude(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+    """Lay a plain or textured blob over a part, as a hand, a cup or a microphone does."""
+    size = pair[0].shape[0]
+    mask = np.zeros(pair[0].shape[:2], np.uint8)
+    centre = tuple(int(v) for v in rng.uniform(0.25, 0.85, 2) * size)
+    axes = tuple(int(v) for v in rng.uniform(0.05, 0.18, 2) * size)
+    cv2.ellipse(mask, centre, axes, float(rng.uniform(0, 180)), 0, 360, 255, -1, cv2.LINE_AA)
+    colour = rng.uniform(20, 230, 3) + rng.normal(0, 6, (*mask.shape, 1))
+    alpha = (cv2.GaussianBlur(mask, (3, 3), 0) / 255.0)[..., None]
+    return [np.clip(i * (1 - alpha) + colour * alpha, 0, 255).astype(np.uint8) for i in pair]

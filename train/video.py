@@ -1,0 +1,181 @@
+"""Train the frame encoder on pairs of genuine faces and pseudo-fakes: `python -m truefeed.train.video --help`."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+import math
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as fn
+from torch.utils.data import DataLoader
+
+from .data import Pairs, PairSettings
+from .devset import Clips, embed, video_auc
+from .networks import EncoderSettings, FaceEncoder
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parse(argv)
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    settings = PairSettings()
+    model = FaceEncoder(EncoderSettings()).to(args.device, memory_format=torch.channels_last)
+    model.trunk.load_imagenet()
+    average = copy.deepcopy(model).eval()
+    optimizer = torch.optim.AdamW(_groups(model, args.lr), weight_decay=0.02)
+    pairs = Pairs(args.dataset, settings, args.seed)
+    steps = math.ceil(args.epochs * len(pairs.files) / args.batch_size)
+    start = _resume(args, model, average, optimizer)
+    # A resumed run must not see the first pairs again.
+    pairs.seed += 1000 * start
+    loader = DataLoader(pairs, args.batch_size, num_workers=args.workers, persistent_workers=args.workers > 0)
+    clips = Clips.read(args.dev) if args.dev else None
+    log = _Log(args.out / "curve.csv", resume=start > 0)
+    losses: list[float] = []
+    began = time.monotonic()
+    for step, (crops, masks) in enumerate(loader, start):
+        if step >= steps:
+            break
+        for group in optimizer.param_groups:
+            group["lr"] = group["top"] * _schedule(step, steps)
+        model.train()
+        loss = _loss(model, crops.flatten(0, 1).to(args.device), masks.flatten(0, 1).to(args.device))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        _follow(average, model, min(0.998, (1 + step) / (20 + step)))
+        losses.append(loss.item())
+        if (step + 1) % args.every == 0 or step + 1 == steps:
+            rate = (step + 1 - start) * args.batch_size * 2 / (time.monotonic() - began)
+            log.write(step + 1, float(np.mean(losses[-args.every :])), rate, _judge(average, clips, settings))
+            _save(args, model, average, optimizer, step + 1)
+    return 0
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m truefeed.train.video", description=__doc__)
+    parser.add_argument("--dataset", type=Path, required=True, help="the folder that truefeed.train.faces wrote")
+    parser.add_argument("--dev", type=Path, help="the file that truefeed.train.clips wrote; judged, never trained on")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint and curve go here")
+    parser.add_argument("--epochs", type=float, default=10)
+    parser.add_argument("--batch-size", type=int, default=16, help="pairs: each gives a genuine and a fake picture")
+    parser.add_argument("--lr", type=float, default=6e-4)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--every", type=int, default=200, help="steps between checkpoints")
+    parser.add_argument("--resume", action="store_true")
+    args = parser.parse_args(argv)
+    args.out.mkdir(parents=True, exist_ok=True)
+    return args
+
+
+def _groups(model: FaceEncoder, lr: float) -> list[dict[str, Any]]:
+    """The pretrained trunk moves at half the pace of what starts from chance."""
+    trunk = list(model.trunk.parameters())
+    known = {id(p) for p in trunk}
+    rest = [p for p in model.parameters() if id(p) not in known]
+    return [{"params": trunk, "top": lr / 2}, {"params": rest, "top": lr}]
+
+
+def _schedule(step: int, steps: int) -> float:
+    """Warm up over 100 steps, then fall along a cosine."""
+    return min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def _loss(model: FaceEncoder, crops: Tensor, masks: Tensor) -> Tensor:
+    """Genuine or fake, a picture; and manipulated or not, a cell of the map."""
+    crops = crops.to(memory_format=torch.channels_last)
+    with torch.autocast(crops.device.type, torch.bfloat16):
+        embedding, evidence = model(crops)
+    label = (masks.flatten(1).amax(1) > 0).float()
+    verdict = fn.binary_cross_entropy_with_logits(embedding[:, -1].float(), 0.95 * label + 0.025)
+    where = fn.binary_cross_entropy_with_logits(evidence.float(), masks)
+    return verdict + where
+
+
+@torch.no_grad()
+def _follow(average: nn.Module, model: nn.Module, keep: float) -> None:
+    """Move the averaged weights (Polyak and Juditsky 1992), statistics of the norms included."""
+    for ours, theirs in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+        if ours.is_floating_point():
+            ours.lerp_(theirs, 1 - keep)
+        else:
+            ours.copy_(theirs)
+
+
+def _judge(average: FaceEncoder, clips: Clips | None, settings: PairSettings) -> dict[str, float]:
+    if clips is None:
+        return {}
+    # Every other frame of the dev part is enough to follow a training.
+    rows = np.flatnonzero(np.char.startswith(clips.clip, "dev/"))[::2]
+    return video_auc(clips, rows, embed(average, clips, rows, settings.size, settings.scale)[:, -1])
+
+
+class _Log:
+    """The curve: a CSV in the output folder, a line on stderr."""
+
+    def __init__(self, path: Path, *, resume: bool) -> None:
+        self.path = path
+        if not resume:
+            path.unlink(missing_ok=True)
+
+    def write(self, step: int, loss: float, rate: float, scores: dict[str, float]) -> None:
+        row = {
+            "step": step,
+            "loss": round(loss, 4),
+            "pictures_s": round(rate, 1),
+            **{k: round(v, 4) for k, v in scores.items()},
+        }
+        new = not self.path.exists()
+        with self.path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+        sys.stderr.write("  ".join(f"{k} {v}" for k, v in row.items()) + "\n")
+
+
+def _save(
+    args: argparse.Namespace, model: FaceEncoder, average: FaceEncoder, optimizer: torch.optim.Optimizer, step: int
+) -> None:
+    """Write everything that rebuilds the run, under a temporary name first."""
+    state = {
+        "settings": asdict(model.settings),
+        "model": model.state_dict(),
+        "average": average.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "step": step,
+        "command": {k: str(v) for k, v in vars(args).items()},
+    }
+    part = args.out / "checkpoint.part"
+    torch.save(state, part)
+    part.replace(args.out / "checkpoint.pt")
+
+
+def _resume(
+    args: argparse.Namespace, model: FaceEncoder, average: FaceEncoder, optimizer: torch.optim.Optimizer
+) -> int:
+    path = args.out / "checkpoint.pt"
+    if not args.resume or not path.exists():
+        return 0
+    state = torch.load(path, map_location=args.device, weights_only=True)
+    model.load_state_dict(state["model"])
+    average.load_state_dict(state["average"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["step"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
