@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -53,7 +54,8 @@ def main(argv: list[str] | None = None) -> int:
             missing.append(row["path"])
     png = np.empty(len(table["png"]), object)
     png[:] = table.pop("png")
-    np.savez(args.out, png=png, **{key: np.array(value) for key, value in table.items()})
+    columns: dict[str, Any] = {key: np.array(value) for key, value in table.items()}
+    np.savez(args.out, png=png, **columns)
     sys.stderr.write(f"{len(png)} faces cut; clips without a face: {missing or 'none'}\n")
     return 0
 

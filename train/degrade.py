@@ -41,7 +41,7 @@ def h264(images: list[Image], crf: int, frames: int = 1) -> list[Image]:
     encoder.time_base, encoder.thread_count = Fraction(1, 25), 1
     encoder.options = {"preset": "veryfast", "crf": str(crf), "tune": "zerolatency"}
     packets = []
-    picture = av.VideoFrame.from_ndarray(np.hstack(padded), "bgr24").reformat(format="yuv420p")
+    picture = av.VideoFrame.from_ndarray(np.asarray(np.hstack(padded), np.uint8), "bgr24").reformat(format="yuv420p")
     for pts in range(frames):
         picture.pts = pts
         packets += encoder.encode(picture)
@@ -90,7 +90,7 @@ def _blur(pair: list[Image], rng: np.random.Generator) -> list[Image]:
     kernel = np.zeros((length, length), np.float32)
     kernel[length // 2] = 1 / length
     turn = cv2.getRotationMatrix2D((length / 2 - 0.5, length / 2 - 0.5), rng.uniform(0, 180), 1)
-    kernel = cv2.warpAffine(kernel, turn, (length, length))
+    kernel = np.asarray(cv2.warpAffine(kernel, turn, (length, length)), np.float32)
     kernel /= max(float(kernel.sum()), 1e-3)
     return [np.asarray(cv2.filter2D(i, -1, kernel), np.uint8) for i in pair]
 

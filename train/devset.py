@@ -37,7 +37,7 @@ class Clips:
         """(n, 3, size, size), normalised."""
         out = np.empty((len(rows), size, size, 3), np.uint8)
         for i, row in enumerate(rows):
-            image = cv2.imdecode(self.png[row], cv2.IMREAD_COLOR)
+            image = np.asarray(cv2.imdecode(self.png[row], cv2.IMREAD_COLOR), np.uint8)
             side = image.shape[0]
             zoom = SCALE / scale * size / side
             shift = (size - zoom * side) / 2

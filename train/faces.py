@@ -45,7 +45,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     (args.out / "crops").mkdir(parents=True, exist_ok=True)
     detector, mesh = CenterFace(long_side=320), FaceMesh()
-    names, sources, identities = [], [], []
+    names: list[str] = []
+    sources: list[str] = []
+    identities: list[str] = []
     points: list[Floats] = []
     meshes: list[Floats] = []
     skipped = 0

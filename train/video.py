@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from .data import Pairs, PairSettings
@@ -28,7 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     settings = PairSettings()
-    model = FaceEncoder(EncoderSettings()).to(args.device, memory_format=torch.channels_last)
+    model = FaceEncoder(EncoderSettings()).to(args.device)
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     model.trunk.load_imagenet()
     average = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(_groups(model, args.lr), weight_decay=0.02)
@@ -147,9 +149,7 @@ class _Log:
         sys.stderr.write("  ".join(f"{k} {v}" for k, v in row.items()) + "\n")
 
 
-def _save(
-    args: argparse.Namespace, model: FaceEncoder, average: FaceEncoder, optimizer: torch.optim.Optimizer, step: int
-) -> None:
+def _save(args: argparse.Namespace, model: FaceEncoder, average: FaceEncoder, optimizer: Optimizer, step: int) -> None:
     """Write everything that rebuilds the run, under a temporary name first."""
     state = {
         "settings": asdict(model.settings),
@@ -164,9 +164,7 @@ def _save(
     part.replace(args.out / "checkpoint.pt")
 
 
-def _resume(
-    args: argparse.Namespace, model: FaceEncoder, average: FaceEncoder, optimizer: torch.optim.Optimizer
-) -> int:
+def _resume(args: argparse.Namespace, model: FaceEncoder, average: FaceEncoder, optimizer: Optimizer) -> int:
     path = args.out / "checkpoint.pt"
     if not args.resume or not path.exists():
         return 0

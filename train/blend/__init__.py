@@ -1,4 +1,4 @@
-"""Pseudo-fakes: manipulated faces made from genuine ones, so that traces of manipulation are learned, not one generator.
+"""Pseudo-fakes: manipulated faces made from genuine ones, so that a model learns traces and not one generator.
 
 After Shiohara and Yamasaki, "Detecting Deepfakes with Self-Blended Images", CVPR 2022, widened by donor swaps, by
 re-rendered mouths and lower faces, and by warped expressions.

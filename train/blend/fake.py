@@ -37,8 +37,8 @@ _SHARES = (0.5, 0.25, 0.25)
 def make(subject: Subject, donor: Subject | None, rng: np.random.Generator) -> Fake:
     """Manipulate the subject.
 
-    `self` blends the face with a changed copy of itself (Shiohara and Yamasaki 2022); `donor` lays another person's face
-    over it, as face-swap graphics do; `reenact` moves and re-renders the mouth or the face, as neural reenactment does.
+    `self` blends the face with a changed copy of itself (Shiohara and Yamasaki 2022); `donor` lays another's face over
+    it, as face-swap graphics do; `reenact` moves and re-renders the mouth or the face, as neural reenactment does.
 
     Args:
         subject: the genuine face.
@@ -103,7 +103,7 @@ def _paste(front: Image, back: Image, soft: Floats, kind: str, rng: np.random.Ge
             return joined
     strength = float(rng.choice([0.5, 0.75, 1.0, 1.0, 1.0])) if kind == "self" else 1.0
     alpha = (soft * strength)[..., None]
-    return np.clip(front * alpha + back * (1 - alpha), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(front * alpha + back * (1 - alpha), 0, 255), np.uint8)
 
 
 def _poisson(front: Image, back: Image, soft: Floats) -> Image | None:

@@ -18,8 +18,8 @@ def tint(image: Image, rng: np.random.Generator, strength: float = 1.0) -> Image
         hsv = cv2.cvtColor(mixed, cv2.COLOR_BGR2HSV).astype(np.int16)
         hsv[..., 0] = (hsv[..., 0] + int(rng.uniform(-5, 5) * strength)) % 180
         hsv[..., 1] = np.clip(hsv[..., 1] * (1 + rng.uniform(-0.2, 0.2) * strength), 0, 255)
-        mixed = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2BGR)
-    return np.asarray(mixed, np.uint8)
+        mixed = np.asarray(cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2BGR), np.uint8)
+    return mixed
 
 
 def refocus(image: Image, rng: np.random.Generator) -> Image:
@@ -30,16 +30,15 @@ def refocus(image: Image, rng: np.random.Generator) -> Image:
         small = max(16, round(size / rng.uniform(1.2, 3.0)))
         down = rng.choice([cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_NEAREST], p=[0.6, 0.3, 0.1])
         up = rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4])
-        image = cv2.resize(
-            cv2.resize(image, (small, small), interpolation=int(down)), (size, size), interpolation=int(up)
-        )
+        less = cv2.resize(image, (small, small), interpolation=int(down))
+        out = cv2.resize(less, (size, size), interpolation=int(up))
     elif draw < 0.65:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6) * size / 256)
+        out = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6) * size / 256)
     else:
         soft = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.6, 1.5))
         amount = rng.uniform(0.2, 1.0)
-        image = cv2.addWeighted(image, 1 + amount, soft, -amount, 0)
-    return np.asarray(image, np.uint8)
+        out = cv2.addWeighted(image, 1 + amount, soft, -amount, 0)
+    return np.asarray(out, np.uint8)
 
 
 def rerender(image: Image, rng: np.random.Generator) -> Image:
