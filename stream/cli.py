@@ -6,6 +6,7 @@ Exit codes: 0 done (also when a person stops a live stream), 1 some input failed
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ from .errors import ConfigError, TruefeedError, redact
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; argv without the program's name. Returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # JSON is UTF-8 whatever the locale, and a file name that is no UTF-8 (a lone surrogate) becomes a JSON escape.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         code = _run(words)
         sys.stdout.flush()
