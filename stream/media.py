@@ -31,27 +31,8 @@ _PICTURES = (
 )
 # FFmpeg takes these for media: pictures made of letters, and lists that would have it read other files or the network.
 _NO_MEDIA = frozenset(
-    [
-        "tty",
-        "bin",
-        "xbin",
-        "adf",
-        "idf",
-        "hls",
-        "applehttp",
-        "concat",
-        "dash",
-        "rtsp",
-        "sdp",
-        "lavfi",
-        "ass",
-        "srt",
-        "webvtt",
-        "subviewer",
-        "vobsub",
-        "jacosub",
-        "lrc",
-    ]
+    ("tty", "bin", "xbin", "adf", "idf", "hls", "applehttp", "concat", "dash", "rtsp", "sdp", "lavfi")
+    + ("ass", "srt", "webvtt", "subviewer", "vobsub", "jacosub", "lrc")
 )
 _ANIMATION_FRAMES = 600
 
@@ -67,7 +48,7 @@ class Found:
 
 
 def walk(paths: Sequence[Path]) -> Iterator[Found]:
-    """Yield the files named and those of the folders named, sorted, without hidden ones; links to folders are not followed."""
+    """Yield the files named and, sorted, those of the folders named; not hidden ones, nor those behind links to folders."""
     for path in paths:
         if path.is_dir():
             yield from _folder(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 from .sinks.human import clock, percent, words
@@ -64,8 +65,8 @@ def page(reports: Sequence[Report], *, made: str) -> str:
 <tbody>
 {rows}
 </tbody></table></div>
-<footer>{_models(reports)}<p>A probability is an estimate by a model, not a proof. <em>Uncertain</em> means that the file
-shows too little to tell, or that the estimate lies between the thresholds; the reason stands beside it.</p></footer>
+<footer>{_models(reports)}<p>A probability is an estimate by a model, not a proof. <em>Uncertain</em> means that the
+file shows too little to tell, or that the estimate lies between the thresholds; the reason stands beside it.</p></footer>
 </main></body></html>
 """
 
@@ -90,10 +91,10 @@ def _timeline(points: Sequence[Mapping[str, float]]) -> str:
     first, last = known[0][0], known[-1][0]
     span = max(last - first, 1e-9)
     spots = [(2 + (t - first) / span * (_WIDTH - 4), 2 + (1 - p) * (_HEIGHT - 4)) for t, p in known]
-    step = sorted(b[0] - a[0] for a, b in zip(known, known[1:], strict=False))
+    step = sorted(b[0] - a[0] for a, b in pairwise(known))
     gap = 2.5 * step[len(step) // 2] if step else 0.0
     parts: list[list[tuple[float, float]]] = [[spots[0]]]
-    for before, now, spot in zip(known, known[1:], spots[1:], strict=False):
+    for (before, now), spot in zip(pairwise(known), spots[1:], strict=True):
         if now[0] - before[0] > gap:
             parts.append([])
         parts[-1].append(spot)
