@@ -30,6 +30,8 @@ class Frame:
     "When the packet that completed it was received, s, monotonic."
     discontinuity: bool = False
     "True on the first frame after a gap, a reconnection, a timestamp jump or a size change: windows start anew."
+    bitrate_kbps: float | None = None
+    "Of the compressed video over the last seconds, kbit/s; the same however the source is read."
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -1,0 +1,81 @@
+"""From compressed packets to upright BGR pictures and mono sound; nothing damaged gets through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import av
+import cv2
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ..values import Floats, Image
+from .base import Tally
+
+_PATIENCE = 300
+"Video packets passed over before decoding starts without a keyframe (some encoders refresh by and by)."
+_NO_PICTURE = 64
+"A packet of fewer bytes may hold no picture at all; failing to decode it says nothing about the next ones."
+_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180}
+
+
+class VideoDecoder:
+    """Decodes one video stream from a keyframe on, and waits for the next keyframe after damage."""
+
+    def __init__(self, stream: VideoStream, tally: Tally) -> None:
+        self._context = stream.codec_context
+        self._tally = tally
+        self._waiting = True
+        self._passed = 0
+
+    def decode(self, packet: Packet[VideoStream]) -> Iterator[VideoFrame]:
+        """Yield the sound frames that the packet completes; an empty packet flushes the decoder."""
+        if self._waiting and packet.size:
+            if not packet.is_keyframe and self._passed < _PATIENCE:
+                self._passed += 1
+                self._tally.skipped += 1
+                return
+            self._waiting, self._passed = False, 0
+        try:
+            frames = packet.decode()
+        except EOFError:
+            return
+        except (av.error.FFmpegError, ValueError):
+            self._tally.decode_errors += 1
+            if packet.size >= _NO_PICTURE:
+                self._damaged()
+            return
+        for frame in frames:
+            if frame.is_corrupt or packet.is_corrupt:
+                self._tally.decode_errors += 1
+                self._damaged()
+                return
+            yield frame
+
+    def _damaged(self) -> None:
+        """Later pictures build on a damaged one: wait for a picture that stands alone."""
+        self._waiting = True
+        self._context.flush_buffers()
+
+
+def picture(frame: VideoFrame) -> Image:
+    """Convert a decoded frame to BGR, square pixels, upright. Raises ValueError or FFmpegError."""
+    image = np.asarray(frame.to_ndarray(format="bgr24", threads=1), np.uint8)
+    turn = _TURNS.get(round(frame.rotation / 90) * 90 if frame.rotation != -180 else 180)
+    return image if turn is None else np.asarray(cv2.rotate(image, turn), np.uint8)
+
+
+def sound(frame: AudioFrame) -> Floats:
+    """Convert decoded sound to mono float32, -1..1, at its own rate: the mean of the channels."""
+    data = frame.to_ndarray()
+    if not frame.format.is_planar:
+        data = data.reshape(-1, frame.layout.nb_channels).T
+    mono = data.mean(axis=0, dtype=np.float32)
+    if data.dtype.kind == "u":
+        mono = mono / 128 - 1
+    elif data.dtype.kind == "i":
+        mono /= 2.0 ** (8 * data.dtype.itemsize - 1)
+    return np.ascontiguousarray(mono, np.float32)

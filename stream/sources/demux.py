@@ -1,0 +1,199 @@
+"""One open container: a single demux gives pictures, sound and compressed packets on one time line."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+import av
+from av.audio.frame import AudioFrame
+from av.container import InputContainer
+from av.packet import Packet as AvPacket
+from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from ..errors import SourceError
+from ..packets import BitrateMeter, Packet, StreamInfo, describe
+from ..values import AudioChunk, Frame, StateChange
+from .base import Item, Tally
+from .decode import VideoDecoder, picture, sound
+from .timeline import Timeline
+
+TICK = 0.25
+"Reading is interrupted so often to look at the clock and at the stop event, s."
+_BAD_READS = 100
+"Unreadable packets in a row after which a container is given up."
+_HOPELESS = 20.0
+"Video that arrives but gives no picture for so long is opened again, s."
+
+
+class StalledError(SourceError):
+    """Nothing came for too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """When a live session counts as stalled."""
+
+    stall: float
+    "s without a packet or a picture."
+
+
+class Session:
+    """Reads an open container to its end.
+
+    Args:
+        container: opened with a read timeout of TICK where that can be resumed (see `Watch`).
+        timeline: of the source; lives longer than the session.
+        watch: None for files, which never stall.
+    """
+
+    def __init__(
+        self,
+        container: InputContainer,
+        timeline: Timeline,
+        tally: Tally,
+        *,
+        number: int = 0,
+        audio: bool = True,
+        watch: Watch | None = None,
+    ) -> None:
+        self._container = container
+        self._timeline = timeline
+        self._tally = tally
+        self._number = number
+        self._watch = watch
+        self._video = _best_video(container)
+        self._audio = container.streams.audio[0] if audio and container.streams.audio else None
+        self._streams: list[Stream] = [s for s in (self._video, self._audio) if s is not None]
+        if not self._streams:
+            raise SourceError("there is neither video nor sound in it")
+        for stream in self._streams:
+            stream.codec_context.thread_count = 1
+        self._decoder = None if self._video is None else VideoDecoder(self._video, tally)
+        self._infos: dict[int, StreamInfo] | None = None
+        self._bitrate = BitrateMeter()
+        self._shape: tuple[int, ...] | None = None
+        self._online = False
+
+    def items(self, stop: threading.Event) -> Iterator[Item]:
+        """Yield everything until the end of the container or `stop`. Raises StalledError and FFmpegError."""
+        packet_at = picture_at = time.monotonic()
+        for packet in self._packets(stop):
+            now = time.monotonic()
+            if packet is not None and packet.stream is self._streams[0] and packet.size:
+                packet_at = now
+            if packet is not None:
+                for item in self._open(packet, now):
+                    if isinstance(item, Frame) or self._video is None:
+                        picture_at = now
+                        if not self._online:
+                            self._online = True
+                            yield StateChange("online", arrived=now)
+                    yield item
+            yield from self._look(now, packet_at, picture_at)
+
+    def _look(self, now: float, packet_at: float, picture_at: float) -> Iterator[StateChange]:
+        if self._watch is None:
+            return
+        stall = self._watch.stall
+        if now - packet_at > stall:
+            raise StalledError(f"nothing received for {stall:g} s")
+        if now - picture_at > max(stall, _HOPELESS):
+            raise StalledError(f"no picture could be decoded for {max(stall, _HOPELESS):g} s")
+        if self._online and now - picture_at > stall:
+            self._online = False
+            yield StateChange("stalled", "waiting for a keyframe", now)
+
+    def _packets(self, stop: threading.Event) -> Iterator[AvPacket[Any] | None]:
+        """Yield packets, and None where the read timed out."""
+        bad = 0
+        while not stop.is_set():
+            try:
+                for packet in self._container.demux(self._streams):
+                    bad = 0
+                    yield packet
+                    if stop.is_set():
+                        return
+                return
+            except av.error.ExitError:
+                if self._watch is None:
+                    raise
+                yield None
+            except BlockingIOError:
+                stop.wait(0.004)
+                yield None
+            except ValueError:
+                self._tally.decode_errors += 1
+                bad += 1
+                if bad >= _BAD_READS:
+                    raise
+
+    def _open(self, packet: AvPacket[Any], arrived: float) -> Iterator[Item]:
+        if packet.size:
+            if self._infos is None:
+                self._infos = describe(self._streams)
+            info = self._infos.get(packet.stream_index)
+            if info is not None:
+                yield self._kept(packet, info, arrived)
+        if packet.stream is self._video:
+            yield from self._pictures(packet, arrived)
+        else:
+            yield from self._sounds(packet, arrived)
+
+    def _kept(self, packet: AvPacket[Any], info: StreamInfo, arrived: float) -> Packet:
+        kept = Packet(
+            info,
+            bytes(packet),
+            packet.pts,
+            packet.dts,
+            packet.duration or 0,
+            packet.is_keyframe,
+            self._number,
+            arrived,
+        )
+        if info.kind == "video":
+            self._bitrate.add(kept.seconds, packet.size)
+        return kept
+
+    def _pictures(self, packet: AvPacket[Any], arrived: float) -> Iterator[Frame]:
+        assert self._decoder is not None
+        for frame in self._decoder.decode(packet):
+            placed = self._timeline.place("video", frame.time, arrived, _length(frame))
+            if placed is None:
+                continue
+            try:
+                image = picture(frame)
+            except (av.error.FFmpegError, ValueError):
+                self._tally.decode_errors += 1
+                continue
+            resized = self._shape not in (None, image.shape)
+            self._shape = image.shape
+            yield Frame(image, placed[0], arrived, placed[1] or resized, self._bitrate.kbps)
+
+    def _sounds(self, packet: AvPacket[Any], arrived: float) -> Iterator[AudioChunk]:
+        try:
+            frames = cast(list[AudioFrame], packet.decode())
+        except EOFError:
+            return
+        except (av.error.FFmpegError, ValueError):
+            self._tally.decode_errors += 1
+            return
+        for frame in frames:
+            samples = sound(frame)
+            placed = self._timeline.place("audio", frame.time, arrived, len(samples) / frame.sample_rate)
+            if placed is not None and len(samples):
+                yield AudioChunk(samples, frame.sample_rate, placed[0], arrived, placed[1])
+
+
+def _length(frame: VideoFrame) -> float:
+    return float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
+
+
+def _best_video(container: InputContainer) -> VideoStream | None:
+    """Return the first video stream that is not the cover of an album, or None."""
+    return next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
