@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from truefeed.stream import config
 from truefeed.stream.cli_options import parser
 from truefeed.stream.quality import REASONS
 
@@ -48,3 +49,11 @@ def test_the_commands_of_the_first_screen_exist() -> None:
     assert len(scripts) == 2
     for script in scripts:
         assert subprocess.run(["bash", "-n", script], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_configuration_file_shown_is_a_valid_one(tmp_path: Path) -> None:
+    shown = re.search(r"```yaml\n(.*?)```", (ROOT / "docs" / "sources.md").read_text(), re.DOTALL)
+    assert shown is not None
+    file = tmp_path / "streams.yaml"
+    file.write_text(shown[1])
+    assert [stream.name for stream in config.build([], {}, file).streams] == ["front door", "desk"]
