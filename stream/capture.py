@@ -98,12 +98,16 @@ class Capture:
         """Start reading."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Stop reading: set the event, join the thread, close the device. May be called twice, or before `start`."""
+    def ask_to_stop(self) -> None:
+        """Tell the thread to end, without waiting for it: `stop` joins it. May be called twice."""
         self._stop.set()
         self._frames.close()
         self._sounds.close()
         self._states.close()
+
+    def stop(self) -> None:
+        """Stop reading: set the event, join the thread, close the device. May be called twice, or before `start`."""
+        self.ask_to_stop()
         if self._thread.ident is not None:
             self._thread.join(_JOIN)
         self.source.close()
