@@ -30,10 +30,8 @@ _PICTURES = (
     (0, b"\0\0\0\x0cjP  "),  # JPEG 2000
 )
 # FFmpeg takes these for media: pictures made of letters, and lists that would have it read other files or the network.
-_NO_MEDIA = frozenset(
-    ("tty", "bin", "xbin", "adf", "idf", "hls", "applehttp", "concat", "dash", "rtsp", "sdp", "lavfi")
-    + ("ass", "srt", "webvtt", "subviewer", "vobsub", "jacosub", "lrc")
-)
+_NO_MEDIA = {"tty", "bin", "xbin", "adf", "idf", "hls", "applehttp", "concat", "dash", "rtsp", "sdp", "lavfi"}
+_NO_MEDIA |= {"ass", "srt", "webvtt", "subviewer", "vobsub", "jacosub", "lrc"}
 _ANIMATION_FRAMES = 600
 
 
@@ -48,7 +46,7 @@ class Found:
 
 
 def walk(paths: Sequence[Path]) -> Iterator[Found]:
-    """Yield the files named and, sorted, those of the folders named; not hidden ones, nor those behind links to folders."""
+    """Yield the files named and, sorted, those in the folders named; hidden ones and links to folders are left out."""
     for path in paths:
         if path.is_dir():
             yield from _folder(path)
@@ -85,10 +83,16 @@ def kind_of(path: Path) -> Kind | None:
         return "video" if _more_than_one_picture(path) else "image"
     bitmap = head.startswith(b"BM") and head[6:10] == bytes(4)
     if bitmap or any(head[at : at + len(mark)] == mark for at, mark in _PICTURES):
-        return "video" if head[8:12] == b"WEBP" and len(read_animation(path)) > 1 else "image"
+        return "video" if is_webp(path) and len(read_animation(path, 2)) > 1 else "image"
     if _is_text(head):
         return None
     return _container(path)
+
+
+def is_webp(path: Path) -> bool:
+    """Tell whether it is a picture or an animation in WebP."""
+    head = _head(path)
+    return head.startswith(b"RIFF") and head[8:12] == b"WEBP"
 
 
 def _head(path: Path) -> bytes:
@@ -152,10 +156,10 @@ def read_picture(path: Path) -> Image:
     return np.asarray(image, np.uint8)
 
 
-def read_animation(path: Path) -> list[tuple[float, Image]]:
-    """Return the pictures of an animated WebP with their times, s; the first _ANIMATION_FRAMES of them."""
+def read_animation(path: Path, most: int = _ANIMATION_FRAMES) -> list[tuple[float, Image]]:
+    """Return the pictures of an animated WebP with their times, s; the first `most` of them."""
     try:
-        good, animation = cv2.imdecodeanimation(np.fromfile(path, np.uint8), 0, _ANIMATION_FRAMES)
+        good, animation = cv2.imdecodeanimation(np.fromfile(path, np.uint8), 0, most)
     except cv2.error:
         return []
     if not good:

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from .sinks.human import clock, percent, words
 from .values import Report
 
 _WIDTH, _HEIGHT = 260, 44
-_STATUS = ("fake", "uncertain", "real", "error")
+_STATUS: tuple[Literal["fake", "uncertain", "real", "error"], ...] = ("fake", "uncertain", "real", "error")
 _STYLE = """
 :root{--paper:#fbfaf8;--card:#fff;--ink:#1c2024;--soft:#667080;--line:#e3e1dc;--fake:#c4342d;--uncertain:#b7791f;
 --real:#2f855a;--error:#718096}
@@ -25,6 +25,7 @@ main{max-width:1100px;margin:auto}h1{font-size:1.5rem;margin:0 0 .2rem}p{margin:
 .counts div{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.6rem 1.1rem;min-width:7rem}
 .counts b{display:block;font-size:1.6rem;line-height:1.2}
 .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:10px}
+td:nth-child(6) small{white-space:nowrap}
 table{width:100%;border-collapse:collapse}
 th,td{text-align:left;padding:.6rem .8rem;border-bottom:1px solid var(--line);vertical-align:top}
 tr:last-child td{border-bottom:0}th{font-weight:600;color:var(--soft);font-size:.85rem}
@@ -66,7 +67,7 @@ def page(reports: Sequence[Report], *, made: str) -> str:
 {rows}
 </tbody></table></div>
 <footer>{_models(reports)}<p>A probability is an estimate by a model, not a proof. <em>Uncertain</em> means that the
-file shows too little to tell, or that the estimate lies between the thresholds; the reason stands beside it.</p></footer>
+file shows too little to tell, or that the estimate lies between the thresholds; the reason stands beside.</p></footer>
 </main></body></html>
 """
 
@@ -74,7 +75,7 @@ file shows too little to tell, or that the estimate lies between the thresholds;
 def _row(report: Report) -> str:
     length = f", {clock(report.seconds)}" if report.seconds else ""
     kind = f"<small>{report.kind or 'unknown kind'}{length}</small>"
-    why = escape(report.error or words(report.reasons))
+    why = escape(report.error.removeprefix(f"{report.path}: ") if report.error else words(report.reasons))
     return (
         f"<tr><td>{escape(report.path)}{kind}"
         f'<td><span class="status {report.status}">{report.status}</span><small>{why}</small>'

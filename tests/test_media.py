@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import soundfile
 from clips import moving_face, write_video
-
 from truefeed.stream.errors import SourceError, SourceNotFoundError
 from truefeed.stream.media import kind_of, read_animation, read_picture, walk
 

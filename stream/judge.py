@@ -1,0 +1,173 @@
+"""One file to one report, and many files to many, in order."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from ..engines import EngineError
+from .analyzer import Analyzer
+from .config import Engine
+from .errors import TruefeedError
+from .media import Found, Kind, is_webp, kind_of, read_animation, read_picture
+from .models import Models, card_of
+from .sources import SourceOptions
+from .sources.files import FileSource
+from .summary import Summary
+from .values import AudioChunk, Frame, Report
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Which models judge; travels to the worker processes."""
+
+    engine: Engine = "auto"
+    faces: str = "centerface"
+    model: Path | None = None
+    voice_model: Path | None = None
+
+    def load(self) -> Models:
+        """Raises EngineError, TruefeedError."""
+        return Models.load(self.engine, self.faces, face_model=self.model, voice_model=self.voice_model)
+
+
+def judge_all(files: Sequence[Found], job: Job, *, jobs: int = 1) -> Iterator[Report | None]:
+    """Yield a report a file, in the order of files; None where a folder holds what is no media.
+
+    Args:
+        files: what to judge.
+        job: with which models.
+        jobs: processes; 1 is this one.
+
+    Raises:
+        EngineError, TruefeedError: the models cannot be loaded, or a worker process died.
+    """
+    models = job.load()  # also where others do the work: a wrong model is told at once, and once
+    if jobs == 1 or len(files) < 2:
+        yield from (judge(found, models) for found in files)
+        return
+    context = multiprocessing.get_context("spawn")  # a fork would copy the runtimes' threads half alive
+    with ProcessPoolExecutor(min(jobs, len(files)), context, _begin, (job,)) as pool:
+        try:
+            yield from _in_order(pool, files, ahead=4 * jobs)
+        except BrokenProcessPool:
+            raise TruefeedError("a worker process died (out of memory?); try fewer --jobs") from None
+        except BaseException:  # Ctrl-C too: the pool would first finish what it has begun
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+
+
+def _in_order(pool: ProcessPoolExecutor, files: Sequence[Found], ahead: int) -> Iterator[Report | None]:
+    waiting: deque[Future[Report | None]] = deque()
+    for found in files:
+        waiting.append(pool.submit(_work, found))
+        if len(waiting) >= ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def judge(found: Found, models: Models) -> Report | None:
+    """Judge one file; whatever is wrong with it stands in the report. None where a folder holds what is no media."""
+    if found.error is not None:
+        return _failed(found.path, None, found.error)
+    kind: Kind | None = None
+    try:
+        kind = kind_of(found.path)
+        if kind is None:
+            return _no_media(found)
+        analyzer = Analyzer(models, source=str(found.path))
+        if kind == "image":
+            return _report(found.path, kind, analyzer.image(read_picture(found.path)), None, models)
+        seconds = (_animation if is_webp(found.path) else _feed)(found.path, analyzer)
+        return _report(found.path, kind, analyzer.summary(), seconds, models)
+    except (TruefeedError, EngineError, OSError, ValueError, MemoryError, cv2.error) as error:
+        return _failed(found.path, kind, str(error) or type(error).__name__)
+
+
+def _feed(path: Path, analyzer: Analyzer) -> float | None:
+    """Show the file to the analyzer; return its length, s."""
+    end: float | None = None
+    source = FileSource(path, SourceOptions(pace="fast"))
+    with closing(source.items(threading.Event())) as items:
+        for item in items:
+            if isinstance(item, Frame):
+                analyzer.frame(item, item.bitrate_kbps)
+                end = max(end or 0.0, item.t)
+            elif isinstance(item, AudioChunk):
+                analyzer.audio(item)
+                end = max(end or 0.0, item.t + len(item.samples) / item.rate)
+    return end
+
+
+def _animation(path: Path, analyzer: Analyzer) -> float | None:
+    """As _feed, for what FFmpeg does not read: animated WebP."""
+    end: float | None = None
+    for end, image in read_animation(path):
+        analyzer.frame(Frame(image, end, time.monotonic()))
+    return end
+
+
+def _report(path: Path, kind: Kind, summary: Summary, seconds: float | None, models: Models) -> Report:
+    return Report(
+        str(path),
+        kind,
+        summary.status,
+        _rounded(summary.fake, 4),
+        _rounded(summary.voice, 4),
+        summary.reasons,
+        summary.faces,
+        summary.timeline,
+        _rounded(seconds, 3),
+        _identity(models, sound=kind == "audio"),
+    )
+
+
+def _identity(models: Models, *, sound: bool) -> dict[str, str]:
+    if sound and models.voice is None:
+        return {}
+    engine = models.voice if sound and models.voice is not None else models.face
+    card = card_of(engine)
+    return {"name": f"{card.name} {card.version}", "sha256": engine.sha256}
+
+
+def _no_media(found: Found) -> Report | None:
+    if not found.named:
+        return None
+    empty = found.path.stat().st_size == 0
+    return _failed(found.path, None, f"{found.path}: {'the file is empty' if empty else 'no video, picture or sound'}")
+
+
+def _failed(path: Path, kind: Kind | None, error: str) -> Report:
+    return Report(str(path), kind, "error", None, None, (), (), (), None, error=error)
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+_models: Models | None = None
+"The models of a worker process."
+
+
+def _begin(job: Job) -> None:
+    global _models
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # end silently: the parent tells what happened
+    _models = job.load()
+
+
+def _work(found: Found) -> Report | None:
+    assert _models is not None
+    return judge(found, _models)

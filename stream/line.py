@@ -1,0 +1,192 @@
+"""One source on its way from capture to the sinks. The watch loop turns several of these in one thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .alarm import Alarm, AlarmSettings
+from .analyzer import Analyzer
+from .capture import Capture, End
+from .config import StreamSettings
+from .models import Models
+from .sinks.base import Sink
+from .sources import Source
+from .values import AudioChunk, Frame, StateChange, Verdict, VoiceVerdict
+
+_AT_ONCE = 64
+"Items taken from one source before the next has its turn."
+_LATENCIES = 10_000
+"Verdicts over which the latency is summed up: enough for the tail, and flat over weeks."
+
+
+class Line:
+    """Captures one source, judges what comes and hands it to the sinks. Not thread-safe; `step` does not wait."""
+
+    def __init__(
+        self,
+        source: Source,
+        stream: StreamSettings,
+        models: Models,
+        sink: Sink,
+        *,
+        name: str,
+        wake: threading.Event,
+        seconds: float | None = None,
+    ) -> None:
+        """Make the line; nothing is opened before `start`.
+
+        Args:
+            source: to be captured; the line closes it.
+            stream: its settings.
+            models: shared with the other lines.
+            sink: takes the results; the line does not close it.
+            name: what the source is called in them.
+            wake: set whenever something has come.
+            seconds: end after so long, s: by the clock for a live source, by media time for a file.
+        """
+        self.name = name
+        self.live = source.live
+        self.alerts = 0
+        self.error: Exception | None = None
+        "Why it ended before its time."
+        self.told = False
+        "The error was reported."
+        self.ended = False
+        self.capture = Capture(source, wake=wake)
+        self._analyzer = Analyzer(models, source=name)
+        self._alarm = Alarm(alarm_settings(models, stream))
+        self._sink, self._seconds = sink, seconds
+        self._voice: VoiceVerdict | None = None
+        self._latencies: deque[float] = deque(maxlen=_LATENCIES)
+        self._scored = 0
+        self._gap = False
+        self._seen_video = False
+        self._started = self._stopped = time.monotonic()
+
+    def start(self) -> None:
+        self._started = time.monotonic()
+        self.capture.start()
+
+    def step(self) -> bool:
+        """Take what waits, up to one picture; return False if nothing waited.
+
+        An error of the source ends the line and is kept in `error`.
+        """
+        for count in range(_AT_ONCE):
+            if self.ended:
+                return count > 0
+            item = self._poll()
+            if self._seconds is not None and self.live and time.monotonic() - self._started >= self._seconds:
+                self._end()
+            elif item is None:
+                return count > 0
+            elif isinstance(item, Frame):
+                self._frame(item)
+                return True
+            else:
+                self._other(item)
+        return True
+
+    def _other(self, item: AudioChunk | StateChange | End) -> None:
+        if isinstance(item, AudioChunk):
+            self._sound(item)
+        elif isinstance(item, End):
+            self._end()
+        else:
+            if item.state in ("stalled", "retrying"):
+                # The first picture after the gap says so too, but on a slow machine that one may be dropped.
+                self._gap = True
+            self._sink.state(self.name, item)
+
+    def _poll(self) -> Frame | AudioChunk | StateChange | End | None:
+        try:
+            return self.capture.poll(0)
+        except Exception as error:  # whatever a driver or a decoder raised in the capture thread: the others go on
+            self.error = error
+            return End()
+
+    def _frame(self, frame: Frame) -> None:
+        if self._over(frame.t):
+            return
+        self._seen_video = True
+        if self._gap and not frame.discontinuity:
+            frame = replace(frame, discontinuity=True)
+        self._gap = False
+        if frame.discontinuity:
+            self._voice = None
+            self._alarm.reset(frame.t)
+        verdict = self._analyzer.frame(frame, frame.bitrate_kbps)
+        if verdict is None:
+            self._sink.frame(self.name, frame)
+            return
+        self._scored += 1
+        if verdict.latency is not None:
+            self._latencies.append(verdict.latency)
+        self._tell(verdict, frame)
+
+    def _sound(self, chunk: AudioChunk) -> None:
+        voice = self._analyzer.audio(chunk)
+        if voice is None:
+            return
+        self._voice = voice
+        if self._seen_video or self._over(voice.t):
+            return
+        # A source without a picture has no next verdict that the voice could join.
+        self._tell(self._analyzer.voice_only(voice), None)
+
+    def _tell(self, verdict: Verdict, frame: Frame | None) -> None:
+        self._sink.verdict(verdict, frame)
+        for alert in self._alarm.update(verdict, self._voice):
+            self.alerts += alert.raised
+            self._sink.alert(alert)
+
+    def _over(self, t: float) -> bool:
+        if self._seconds is None or self.live or t < self._seconds:
+            return False
+        self._end()
+        return True
+
+    def _end(self) -> None:
+        if not self.ended:
+            self.ended, self._stopped = True, time.monotonic()
+
+    def finish(self) -> None:
+        """Ask the capture to stop, without waiting for it, and tell the sink the sum. To be called once."""
+        self._end()
+        self.capture.ask_to_stop()
+        self._sink.summary(self.name, self.summary())
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the line did, for the summary event."""
+        stats = self.capture.stats
+        took = self._stopped - self._started
+        p50, p95 = np.percentile(self._latencies, (50, 95)) * 1000 if self._latencies else (None, None)
+        return {
+            "frames_read": stats.frames_read,
+            "frames_scored": self._scored,
+            "dropped": stats.dropped,
+            "alerts": self.alerts,
+            "reconnects": stats.reconnects,
+            "decode_errors": stats.decode_errors,
+            "latency_ms_p50": None if p50 is None else round(float(p50), 1),
+            "latency_ms_p95": None if p95 is None else round(float(p95), 1),
+            "seconds": round(took, 3),
+            "scored_fps": round(self._scored / took, 2) if took > 0 else 0.0,
+        }
+
+
+def alarm_settings(models: Models, stream: StreamSettings) -> AlarmSettings:
+    """Return what the user asked for, else what the model's card says, else the defaults."""
+    card = models.face_window.card
+    said = card.thresholds if card else {}
+    base = AlarmSettings()
+    raise_at = stream.alert_at if stream.alert_at is not None else said.get("alert", base.raise_at)
+    clear_at = stream.clear_at if stream.clear_at is not None else min(said.get("clear", base.clear_at), raise_at)
+    # Whoever sets only clear-at, and above what raises by default, means both.
+    return replace(base, raise_at=max(raise_at, clear_at) if stream.alert_at is None else raise_at, clear_at=clear_at)

@@ -1,0 +1,125 @@
+"""`truefeed scan`: files and folders through the very same analysis as a live stream, without a thread."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+from .errors import ConfigError, SourceError
+from .interrupt import exits_on_sigterm
+from .judge import Job, judge_all
+from .media import walk
+from .report import page
+from .sinks.human import percent, words
+from .sinks.jsonl import dumps
+from .values import Report
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Run `truefeed scan`; returns 1 where some file failed or there was nothing to judge, else 0."""
+    given = vars(arguments)
+    target: Path | None = given.get("report")
+    if target is not None and not target.absolute().parent.is_dir():
+        raise ConfigError(f"--report {target}: there is no such folder")
+    job = Job(
+        given.get("engine", "auto"), given.get("faces", "centerface"), given.get("model"), given.get("voice_model")
+    )
+    files = list(walk(arguments.paths))
+    progress = _Progress(sys.stderr, len(files), quiet=given.get("quiet", False), lines=arguments.json)
+    reports: list[Report] = []
+    try:
+        with exits_on_sigterm():
+            for report in judge_all(files, job, jobs=given.get("jobs", 1)):
+                with progress.step(report):
+                    if report is not None:
+                        reports.append(report)
+                        sys.stdout.write((dumps(line(report)) if arguments.json else text(report)) + "\n")
+                        sys.stdout.flush()
+    finally:
+        # Whoever stops a long scan keeps what was found.
+        if target is not None and reports:
+            _write(target, page(reports, made=time.strftime("%Y-%m-%d %H:%M %Z")))
+    progress.end(reports)
+    return 0 if reports and all(report.status != "error" for report in reports) else 1
+
+
+def line(report: Report) -> dict[str, Any]:
+    """Return the report as the object of its JSON line; the keys and their order are a contract."""
+    told: dict[str, Any] = {
+        "path": report.path,
+        "kind": report.kind,
+        "status": report.status,
+        "fake_probability": report.fake_probability,
+        "voice_probability": report.voice_probability,
+        "reasons": report.reasons,
+        "faces": report.faces,
+        "timeline": report.timeline,
+        "seconds": report.seconds,
+        "model": report.model,
+    }
+    return told if report.error is None else {**told, "error": report.error}
+
+
+def text(report: Report) -> str:
+    """Return the report as a line to read."""
+    why = report.error.removeprefix(f"{report.path}: ") if report.error else words(report.reasons)
+    voice = f"voice {percent(report.voice_probability)}" if report.voice_probability is not None else ""
+    figures = f"{report.status:<10}{percent(report.fake_probability):>4}  {voice:<11}"
+    return f"{figures}{report.path}{f'  ({why})' if why else ''}"
+
+
+def _write(target: Path, text: str) -> None:
+    """Write at once or not at all: a page cut in two would look like a finding."""
+    part = target.with_name(target.name + ".part")
+    try:
+        part.write_text(text, encoding="utf-8", errors="surrogateescape")
+        part.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise SourceError(f"--report {target}: {(error.strerror or 'cannot be written').lower()}") from None
+
+
+class _Progress:
+    """How far it is, on stderr: on a terminal a line that overwrites itself, elsewhere, with --json, a line a file."""
+
+    def __init__(self, err: TextIO, total: int, *, quiet: bool, lines: bool) -> None:
+        self._err, self._total, self._quiet = err, total, quiet
+        self._terminal = err.isatty()
+        self._lines = lines and not self._terminal
+        self._done = self._skipped = 0
+        self._started = time.monotonic()
+
+    @contextmanager
+    def step(self, report: Report | None) -> Iterator[None]:
+        """Say that one file more is done; within it the result is printed."""
+        self._done += 1
+        self._skipped += report is None
+        if self._terminal and not self._quiet:
+            # On a terminal both streams end on one screen.
+            self._err.write("\r\x1b[K")
+            self._err.flush()
+        yield
+        head = f"{self._done}/{self._total}"
+        if self._terminal and not self._quiet and self._done < self._total:
+            self._err.write(f"{head} done")
+        elif self._lines and not self._quiet and report is not None:
+            self._err.write(f"{head} {text(report)}\n")
+        self._err.flush()
+
+    def end(self, reports: Sequence[Report]) -> None:
+        if self._quiet and reports:
+            return
+        failed = sum(report.status == "error" for report in reports)
+        took = time.monotonic() - self._started
+        parts = [
+            f"{len(reports)} judged in {took:.1f} s" if reports else "nothing to judge: no video, picture or sound"
+        ]
+        parts += [f"{failed} failed"] if failed else []
+        parts += [f"{self._skipped} left out (no media)"] if self._skipped else []
+        self._err.write(", ".join(parts) + "\n")

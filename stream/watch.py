@@ -1,0 +1,117 @@
+"""`truefeed watch`: one thread turns all lines, fairly, until each has ended or a person has had enough."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Sequence
+from typing import TextIO
+
+from .config import StreamSettings, WatchSettings, build
+from .errors import SourceError, redact
+from .interrupt import Interrupt
+from .line import Line
+from .models import Models
+from .outputs import Outputs
+from .sources import Source, SourceOptions, open_source
+
+_PATIENCE = 0.1
+"Longest sleep of the loop, s: how late a signal or a closed window may be noticed."
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Run `truefeed watch`; returns the exit code."""
+    given = {k: v for k, v in vars(arguments).items() if k not in ("command", "sources", "config")}
+    settings = build(arguments.sources, given, getattr(arguments, "config", None))
+    return watch(settings, sys.stdout, sys.stderr)
+
+
+def watch(settings: WatchSettings, out: TextIO, err: TextIO) -> int:
+    """Watch the streams of settings until they end or a signal comes.
+
+    Args:
+        settings: what to watch and how.
+        out: takes data.
+        err: takes words.
+
+    Returns:
+        The exit code: 3 where an alert was raised and that was asked for, else 1 where a source failed, else 0.
+
+    Raises:
+        TruefeedError, EngineError: nothing could be started (a model, a sink, a wrong setting).
+    """
+    with Interrupt() as interrupt, Outputs(settings, out, err) as outputs:
+        opened, failed = _open(settings.streams, outputs)
+        lines: list[Line] = []
+        try:
+            if opened and not interrupt.asked:
+                wake = threading.Event()
+                models = Models.load(
+                    settings.engine, settings.faces, face_model=settings.model, voice_model=settings.voice_model
+                )
+                lines = [
+                    Line(s, o, models, outputs.sink(n, o), name=n, wake=wake, seconds=settings.seconds)
+                    for n, s, o in opened
+                ]
+                _turn(lines, outputs, wake, interrupt)
+        finally:
+            _close(lines)
+    if settings.fail_on_alert and any(line.alerts for line in lines):
+        return 3
+    return 1 if failed or any(line.error for line in lines) else 0
+
+
+def _open(streams: Sequence[StreamSettings], outputs: Outputs) -> tuple[list[tuple[str, Source, StreamSettings]], int]:
+    """Return the sources that can be tried, with their names, and how many could not."""
+    opened: list[tuple[str, Source, StreamSettings]] = []
+    failed = 0
+    for stream in streams:
+        options = SourceOptions(
+            transport=stream.transport, audio=stream.audio, mic=stream.mic, pace=stream.pace, stall=stream.stall
+        )
+        taken = {name for name, _, _ in opened}
+        try:
+            source = open_source(stream.url, options)
+        except SourceError as error:
+            failed += 1
+            outputs.failed(_free(stream.name or redact(stream.url), taken), error)
+        else:
+            opened.append((_free(stream.name or source.name, taken), source, stream))
+    return opened, failed
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return name, numbered where another source has it."""
+    number = 2
+    free = name
+    while free in taken:
+        free, number = f"{name} ({number})", number + 1
+    return free
+
+
+def _turn(lines: Sequence[Line], outputs: Outputs, wake: threading.Event, interrupt: Interrupt) -> None:
+    """Give every line its turn, one picture each, so that none starves."""
+    for line in lines:
+        line.start()
+    while not interrupt.asked and not outputs.done:
+        wake.clear()
+        busy = False
+        for line in lines:
+            busy = line.step() or busy
+            if line.ended and line.error is not None and not line.told:
+                line.told = True
+                outputs.failed(line.name, line.error)
+        if all(line.ended for line in lines):
+            return
+        if not busy:
+            wake.wait(_PATIENCE)
+        outputs.idle()
+
+
+def _close(lines: Sequence[Line]) -> None:
+    """Ask all captures to stop before the first is waited for: twelve frozen cameras end as fast as one."""
+    for line in lines:
+        line.finish()
+    for line in lines:
+        line.capture.stop()
