@@ -8,20 +8,30 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import onnx
 
 from ...engines import EngineError, load
 from ..values import Face, Floats, Image
+from .patches import cut, merge
+from .suppress import suppress
 
 _STRIDE = 4
+_PATCH = 96
 
 
 class Detector(Protocol):
-    """Finds the faces of one picture."""
+    """Finds faces, in a whole picture or again near the places where they were."""
 
     def detect(self, image: Image) -> list[Face]:
         """Return the faces of an HxWx3 BGR picture, best first."""
+
+    def locate(self, image: Image, squares: Floats) -> list[Face]:
+        """Return the faces found near squares, best first, every face once.
+
+        Args:
+            image: HxWx3 BGR.
+            squares: (n, 3), centre x, centre y and side of the tight face square (align.square) of each, px.
+        """
 
 
 class CenterFace:
@@ -54,14 +64,27 @@ class CenterFace:
         # The network halves five times: multiples of 32, each axis with its own exact scale.
         size = tuple(max(32, int(np.ceil(side * factor / 32)) * 32) for side in (width, height))
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
-        blob = np.ascontiguousarray(small[:, :, ::-1].transpose(2, 0, 1)[None], np.float32)
-        heat, scale, offset, marks = (v[0] for v in self._engine.run({"input.1": blob}).values())
         back = np.array([width / size[0], height / size[1]], np.float32)
-        return _decode(heat[0], scale, offset, marks, self.threshold, back)
+        return _decode([v[0] for v in self._run(np.asarray(small, np.uint8)[None])], self.threshold, back)
+
+    def locate(self, image: Image, squares: Floats) -> list[Face]:
+        if not len(squares):
+            return []
+        patches, places = cut(image, squares, _PATCH)
+        maps = self._run(patches)
+        one = np.ones(2, np.float32)
+        found = [_decode([v[i] for v in maps], self.threshold, one) for i in range(len(squares))]
+        return merge(found, squares, places)
+
+    def _run(self, pictures: Image) -> list[Floats]:
+        """Return heat (n, 1, ...), log size and offset (n, 2, ...) and marks (n, 10, ...) of (n, h, w, 3) BGR."""
+        blob = np.ascontiguousarray(pictures[..., ::-1].transpose(0, 3, 1, 2), np.float32)
+        return list(self._engine.run({"input.1": blob}).values())
 
 
-def _decode(heat: Floats, scale: Floats, offset: Floats, marks: Floats, threshold: float, back: Floats) -> list[Face]:
-    """Turn the four maps into faces in frame pixels; overlapping ones are reduced to the best."""
+def _decode(maps: list[Floats], threshold: float, back: Floats) -> list[Face]:
+    """Turn the four maps of one picture into faces in frame pixels; overlapping ones are reduced to the best."""
+    heat, scale, offset, marks = maps[0][0], *maps[1:]
     rows, columns = np.nonzero(heat > threshold)
     if not len(rows):
         return []
@@ -73,31 +96,6 @@ def _decode(heat: Floats, scale: Floats, offset: Floats, marks: Floats, threshol
     points = ((pairs * sizes[:, None] + corner[:, None]) * back).astype(np.float32)
     boxes = np.concatenate([corner * back, (corner + sizes) * back], 1).astype(np.float32)
     return [Face(boxes[i], points[i], float(scores[i])) for i in suppress(boxes, scores, 0.3)]
-
-
-def suppress(boxes: Floats, scores: npt.NDArray[np.floating], overlap: float) -> list[int]:
-    """Non-maximum suppression: indices of the boxes to keep, best first.
-
-    Args:
-        boxes: (n, 4) left, top, right, bottom.
-        scores: (n,).
-        overlap: greatest intersection over union with a better box.
-    """
-    order = list(np.argsort(-scores))
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    keep: list[int] = []
-    while order:
-        best = int(order.pop(0))
-        keep.append(best)
-        if not order:
-            break
-        rest = np.array(order)
-        low = np.maximum(boxes[best, :2], boxes[rest, :2])
-        high = np.minimum(boxes[best, 2:], boxes[rest, 2:])
-        shared = np.prod(np.clip(high - low, 0, None), axis=1)
-        union = area[best] + area[rest] - shared
-        order = list(rest[shared <= overlap * np.maximum(union, 1e-6)])
-    return keep
 
 
 def _weights() -> Path:

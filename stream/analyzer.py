@@ -1,0 +1,203 @@
+"""Frames and sound of one source in, verdicts out. No thread; media time decides: a file scores alike, live or not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..engines import Card
+from .belief import MEMORY, Belief
+from .follow import Follower, FollowSettings
+from .fusion import fuse
+from .history import History
+from .models import Models, card_of
+from .quality import Limits, judge, measure, reasons
+from .schedule import Schedule
+from .scorer import FaceScorer
+from .stills import find
+from .summary import Summary, VoiceRecord, summarize
+from .tracks import TrackSettings
+from .values import AudioChunk, FaceVerdict, Frame, Image, Track, Verdict, VoiceVerdict, Window
+from .windows import FaceWindow
+
+if TYPE_CHECKING:
+    from .audio import VoiceScorer
+
+FAKE_AT, REAL_AT = 0.8, 0.3
+"Thresholds of status where the card names none."
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSettings:
+    """How a source is scored."""
+
+    rate: float | None = None
+    "Scored frames a second of media time, Hz; None = as the model's card says."
+    max_faces: int = 6
+    "Most faces scored in one frame; where there are more, they take turns."
+    memory: float = MEMORY
+    "See truefeed.stream.belief, s."
+    follow: FollowSettings = field(default_factory=FollowSettings)
+    tracks: TrackSettings = field(default_factory=TrackSettings)
+
+
+@dataclass(eq=False, slots=True)
+class _Subject:
+    """What is known of one face."""
+
+    window: FaceWindow
+    belief: Belief
+    seen: float
+    scored: float = float("-inf")
+
+
+class Analyzer:
+    """Scores one source. Not thread-safe; the models may be shared."""
+
+    def __init__(self, models: Models, *, source: str, settings: ScoreSettings | None = None) -> None:
+        """Prepare to score.
+
+        Args:
+            models: the loaded models.
+            source: its name in the verdicts, credentials removed.
+            settings: where not as usual.
+
+        Raises:
+            EngineError: a model carries no card.
+        """
+        self.source = source
+        self.settings = settings or ScoreSettings()
+        self._scorer = FaceScorer(models)
+        card = self._scorer.window_card
+        self._limits = Limits.of({**self._scorer.card.quality, **card.quality})
+        self._thresholds = _thresholds(card)
+        self._schedule = Schedule(self.settings.rate or card.rate)
+        self._detector = models.detector
+        self._follower = Follower(models.detector, self.settings.follow, self.settings.tracks)
+        self._subjects: dict[int, _Subject] = {}
+        self._history = History()
+        self._seen_video = False
+        self._voice: VoiceVerdict | None = None
+        self._voice_record = VoiceRecord()
+        self._voice_thresholds = _thresholds(card_of(models.voice)) if models.voice else (FAKE_AT, REAL_AT)
+        self._listener: VoiceScorer | None = None
+        if models.voice is not None:
+            from .audio import VoiceScorer
+
+            self._listener = VoiceScorer(models.voice)
+        self._arrived: float | None = None
+
+    def frame(self, frame: Frame, bitrate_kbps: float | None = None) -> Verdict | None:
+        """Score a frame; return None where it is skipped to keep the score rate.
+
+        Args:
+            frame: the next of the source.
+            bitrate_kbps: of its video, kb/s; None = not known.
+
+        Raises:
+            EngineError: a model failed.
+        """
+        self._seen_video = True
+        if frame.discontinuity:
+            self._reset_video()
+        if not self._schedule.due(frame.t):
+            return None
+        tracks = self._follower.update(frame.image, frame.t)
+        self._score(frame, tracks, bitrate_kbps)
+        faces = tuple(self._verdict(track) for track in sorted(tracks, key=lambda track: track.id))
+        fake, status, why = fuse(faces, self._voice, t=frame.t)
+        voice = self._voice.fake if self._voice else None
+        latency = time.monotonic() - frame.arrived
+        return Verdict(self.source, frame.t, fake, status, why, voice, faces, latency)
+
+    def audio(self, chunk: AudioChunk) -> VoiceVerdict | None:
+        """Hear a chunk; return the voice verdict when a new one is due. It joins the next verdicts of frames too."""
+        if self._listener is None:
+            return None
+        if chunk.discontinuity:
+            self._listener.reset()
+            self._voice = None
+        self._arrived = chunk.arrived
+        verdict = self._listener.push(chunk)
+        if verdict is not None:
+            self._voice = verdict
+            self._voice_record.add(verdict)
+        return verdict
+
+    def voice_only(self, voice: VoiceVerdict) -> Verdict:
+        """Return the verdict on a source without a picture."""
+        fake, status, why = fuse((), voice, t=voice.t, video=False)
+        latency = None if self._arrived is None else time.monotonic() - self._arrived
+        return Verdict(self.source, voice.t, fake, status, why, voice.fake, (), latency)
+
+    def reset(self) -> None:
+        """Start anew after a gap: windows, tracks and the voice forget; the summary and the ids go on."""
+        self._reset_video()
+        if self._listener is not None:
+            self._listener.reset()
+        self._voice = None
+
+    def image(self, image: Image) -> Summary:
+        """Score a single picture, HxWx3 BGR, by itself: nothing that was seen before counts, nor is it remembered."""
+        history = History()
+        faces = find(self._detector, image)
+        crops = self._scorer.crops(image, [face.points for face in faces])
+        scale = self._scorer.card.crop_scale
+        # One at a time: a picture of a crowd must not need the memory of a hundred crops.
+        for number, (face, crop) in enumerate(zip(faces, crops, strict=True), 1):
+            rows, _ = self._scorer.embed([crop])
+            logit = float(self._scorer.score([Window(rows, np.zeros(1))])[0])
+            doubts = reasons(measure(image, face, crop, scale), self._limits)
+            history.add(0.0, number, logit, 1.0, doubts)
+        return summarize(history, self._scorer, self._limits, self._thresholds, still=True)
+
+    def summary(self) -> Summary:
+        """Return what is thought of all that was seen and heard so far."""
+        voice = self._voice_record.sum(*self._voice_thresholds)
+        return summarize(self._history, self._scorer, self._limits, self._thresholds, voice, video=self._seen_video)
+
+    def _reset_video(self) -> None:
+        self._follower.reset()
+        self._schedule.reset()
+        self._subjects.clear()
+
+    def _score(self, frame: Frame, tracks: Sequence[Track], bitrate_kbps: float | None) -> None:
+        card = self._scorer.window_card
+        for track in tracks:
+            if track.id not in self._subjects:
+                window = FaceWindow(card.window, card.input_size[0])
+                self._subjects[track.id] = _Subject(window, Belief(self.settings.memory), frame.t)
+            self._subjects[track.id].seen = frame.t
+        self._subjects = {i: s for i, s in self._subjects.items() if frame.t - s.seen <= 5.0}
+        # The longest unscored first, so that many faces take turns.
+        turn = sorted(tracks, key=lambda track: self._subjects[track.id].scored)[: self.settings.max_faces]
+        if not turn:
+            return
+        crops = self._scorer.crops(frame.image, [track.face.points for track in turn])
+        rows, _ = self._scorer.embed(crops)
+        doubts = []
+        for track, crop, row in zip(turn, crops, rows, strict=True):
+            quality = measure(frame.image, track.face, crop, self._scorer.card.crop_scale, bitrate_kbps)
+            doubts.append(reasons(quality, self._limits))
+            self._subjects[track.id].window.push(frame.t, row, not doubts[-1])
+        logits = self._scorer.score([self._subjects[track.id].window.window() for track in turn])
+        for track, logit, why in zip(turn, logits, doubts, strict=True):
+            subject = self._subjects[track.id]
+            subject.scored = frame.t
+            weight = subject.belief.add(frame.t, float(logit), why)
+            self._history.add(frame.t, track.id, float(logit), weight, why)
+
+    def _verdict(self, track: Track) -> FaceVerdict:
+        belief = self._subjects[track.id].belief
+        fake = None if belief.logit is None else self._scorer.probability(belief.logit)
+        status, why = judge(fake, belief.reasons(self._limits), *self._thresholds)
+        left, top, right, bottom = (round(float(v), 1) for v in track.face.box)
+        return FaceVerdict(track.id, fake, status, why, (left, top, right, bottom))
+
+
+def _thresholds(card: Card) -> tuple[float, float]:
+    return float(card.thresholds.get("fake", FAKE_AT)), float(card.thresholds.get("real", REAL_AT))

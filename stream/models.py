@@ -1,0 +1,103 @@
+"""The loaded models, shared by every source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..engines import WEIGHTS, Card, Engine, EngineError, load
+from .faces import Detector, open_detector
+
+FACE = "face.onnx"
+VOICE = "voice.onnx"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Models:
+    """One of each, loaded once; engines may be run from several threads."""
+
+    detector: Detector
+    face: Engine
+    "Crop to embedding."
+    face_window: Engine
+    "Embeddings to score."
+    voice: Engine | None
+    "Samples to score; None where there is no model of voices."
+
+    @classmethod
+    def load(
+        cls,
+        engine: str = "auto",
+        faces: str = "centerface",
+        *,
+        face_model: str | Path | None = None,
+        voice_model: str | Path | None = None,
+        threads: int = 1,
+    ) -> Models:
+        """Load the models.
+
+        Args:
+            engine: as device in engines.load.
+            faces: the face detector, as in faces.open_detector.
+            face_model: instead of the shipped one; its temporal model lies beside it as NAME-window.SUFFIX.
+            voice_model: instead of the shipped one.
+            threads: intra-op threads on a CPU.
+
+        Raises:
+            EngineError, ConfigError, MissingExtraError: a model is absent or can't be loaded; the text says what to do.
+        """
+        path = Path(face_model) if face_model is not None else WEIGHTS / FACE
+        face = _load(path, "face", engine, threads)
+        window_path = path.with_name(f"{path.stem}-window{path.suffix}")
+        beside = engine
+        if path.suffix in (".plan", ".engine"):
+            # A plan is made of the encoder, which costs; the head over a window is a few kB and serves as ONNX.
+            beside = "auto"
+            window_path = window_path if window_path.is_file() else window_path.with_suffix(".onnx")
+        window = _load(window_path, "face-window", beside, threads)
+        _fit(path, face, window_path, window)
+        voice = None
+        if voice_model is not None or (WEIGHTS / VOICE).is_file():
+            voice = _load(Path(voice_model or WEIGHTS / VOICE), "voice", beside, threads)
+        detector = open_detector(faces, device="cuda" if face.device == "cuda" else "cpu", threads=threads)
+        return cls(detector, face, window, voice)
+
+    def identity(self) -> dict[str, str]:
+        """Return name, version and sha256 of the models that make a face's score, for reports and evidence."""
+        card = card_of(self.face)
+        return {
+            "name": card.name,
+            "version": card.version,
+            "sha256": self.face.sha256,
+            "window_sha256": self.face_window.sha256,
+            "engine": self.face.device,
+        }
+
+    def close(self) -> None:
+        """Release the engines."""
+        for engine in (self.face, self.face_window, self.voice):
+            if engine is not None:
+                engine.close()
+
+
+def card_of(engine: Engine) -> Card:
+    """Return the engine's card. Raises EngineError where it has none."""
+    if engine.card is None:
+        raise EngineError("the model carries no truefeed card: export it with `truefeed export`")
+    return engine.card
+
+
+def _fit(path: Path, face: Engine, window_path: Path, window: Engine) -> None:
+    """Refuse a head that was not made for the encoder."""
+    made_for = card_of(window).training.get("encoder_sha256")
+    if made_for and made_for != face.sha256 and face.device != "tensorrt":
+        raise EngineError(f"{window_path}: made for another encoder than {path}: take the two files of one release")
+
+
+def _load(path: Path, task: str, engine: str, threads: int) -> Engine:
+    loaded = load(path, engine, threads=threads)
+    if loaded.card is None:
+        raise EngineError(f"{path}: the model carries no truefeed card: export it with `truefeed export`")
+    if loaded.card.task != task:
+        raise EngineError(f"{path}: a model for {loaded.card.task}, where one for {task} is needed")
+    return loaded

@@ -1,0 +1,48 @@
+"""The two face models: crops to embeddings, windows of embeddings to logits, both batched over faces."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..engines import Card
+from .faces.align import crop
+from .models import Models, card_of
+from .values import Floats, Image, Window
+from .windows import pack
+
+
+class FaceScorer:
+    """Runs the face models on whatever faces it is given; keeps nothing of them."""
+
+    def __init__(self, models: Models) -> None:
+        self.card = card_of(models.face)
+        self.window_card = card_of(models.face_window)
+        self._face, self._window = models.face, models.face_window
+
+    def crops(self, image: Image, points: Sequence[Floats]) -> list[Image]:
+        """Cut one aligned face a (5, 2) set of points from the HxWx3 BGR picture."""
+        return [crop(image, five, self.card.input_size[0], self.card.crop_scale) for five in points]
+
+    def embed(self, crops: Sequence[Image]) -> tuple[Floats, Floats]:
+        """Return embeddings (n, D), the last column the logit of the crop alone, and evidence maps (n, h, w)."""
+        found = self._face.run({"crops": blob(crops, self.card)})
+        return np.asarray(found["embedding"], np.float32), np.asarray(found["map"], np.float32)
+
+    def score(self, windows: Sequence[Window]) -> Floats:
+        """Return (n,) logits, before calibration."""
+        found = self._window.run(pack(windows, self.window_card.input_size[0]))
+        return np.asarray(found["logit"], np.float32).reshape(-1)
+
+    def probability(self, logit: float) -> float:
+        """Return the calibrated probability that a face with this window logit is made by a machine."""
+        a, b = self.window_card.calibration
+        return float(1 / (1 + np.exp(-np.clip(a * logit + b, -30, 30))))
+
+
+def blob(crops: Sequence[Image], card: Card) -> Floats:
+    """Return the input of the face model, (n, 3, S, S) RGB, normalised as the card says, for n (S, S, 3) BGR crops."""
+    mean, std = np.array(card.mean, np.float32), np.array(card.std, np.float32)
+    pictures = np.stack(crops)[..., ::-1].astype(np.float32)
+    return np.ascontiguousarray(((pictures - mean) / std).transpose(0, 3, 1, 2))

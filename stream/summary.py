@@ -1,0 +1,119 @@
+"""The sum of a file: what `truefeed scan` reports."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from .fusion import fuse
+from .history import History
+from .quality import Limits, judge
+from .scorer import FaceScorer
+from .values import FaceVerdict, Status, VoiceVerdict
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is thought of one source as a whole."""
+
+    fake: float | None
+    "Probability that something in it is made by a machine, 0..1; None only where nothing was scored."
+    status: Status
+    reasons: tuple[str, ...]
+    voice: float | None
+    "That the voice is, 0..1; None where no speech was scored."
+    faces: tuple[dict[str, Any], ...]
+    "One a face: id, fake, status, reasons, first, last (media time, s), frames (scored)."
+    timeline: tuple[dict[str, float], ...]
+    "{t, fake} about one a second, of the most suspicious face, or, where there is none, of the voice."
+
+
+class VoiceRecord:
+    """The voice of one source so far."""
+
+    def __init__(self) -> None:
+        self._sum = self._weight = 0.0
+        self._status: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._heard = 0
+        self._t = 0.0
+        self._history = History()
+
+    def add(self, verdict: VoiceVerdict) -> None:
+        self._heard += 1
+        self._t = verdict.t
+        self._reasons.update(verdict.reasons)
+        if verdict.fake is None:
+            return
+        doubtful = any(reason != "borderline" for reason in verdict.reasons)
+        weight = 0.05 if doubtful else 1.0
+        p = min(max(verdict.fake, 1e-6), 1 - 1e-6)
+        self._history.add(verdict.t, 0, math.log(p / (1 - p)), weight, verdict.reasons if doubtful else ())
+
+    def sum(self, fake_at: float, real_at: float) -> VoiceVerdict | None:
+        """Return one verdict over all; None where nothing was heard."""
+        if not self._heard:
+            return None
+        record = self._history.faces.get(0)
+        if record is None:
+            reasons = tuple(reason for reason, _ in self._reasons.most_common(1)) or ("no-speech",)
+            return VoiceVerdict(self._t, None, "uncertain", reasons, 0.0)
+        fake = 1 / (1 + math.exp(-self._history.logit(0)))
+        mostly = () if record.rows else tuple(reason for reason, _ in record.reasons.most_common(1))
+        status, reasons = judge(fake, mostly, fake_at, real_at)
+        return VoiceVerdict(self._t, fake, status, reasons, float(record.frames))
+
+    def timeline(self) -> tuple[dict[str, float], ...]:
+        points = self._history.timeline()
+        return tuple({"t": t, "fake": round(1 / (1 + math.exp(-logits[0])), 4)} for t, logits in points)
+
+
+def summarize(
+    history: History,
+    scorer: FaceScorer,
+    limits: Limits,
+    thresholds: tuple[float, float],
+    voice: VoiceVerdict | None = None,
+    *,
+    still: bool = False,
+    video: bool = True,
+) -> Summary:
+    """Sum up.
+
+    Args:
+        history: of the faces.
+        scorer: that scored them.
+        limits: of quality.
+        thresholds: least probability of `fake` and greatest of `real`.
+        voice: one verdict over the whole sound.
+        still: True for a single picture, which is never too short.
+        video: False where there was no picture at all.
+    """
+    faces: list[dict[str, Any]] = []
+    verdicts: list[FaceVerdict] = []
+    for number, record in sorted(history.faces.items()):
+        fake = scorer.probability(history.logit(number))
+        doubts = tuple(reason for reason, count in record.reasons.items() if count > record.frames / 2)
+        if not doubts and not still and (record.seconds < limits.min_seconds - 1e-6 or record.rows < limits.min_rows):
+            doubts = ("too-short",)
+        status, reasons = judge(fake, doubts, *thresholds)
+        verdicts.append(FaceVerdict(number, fake, status, reasons, (0.0, 0.0, 0.0, 0.0)))
+        faces.append(
+            {
+                "id": number,
+                "fake": round(fake, 4),
+                "status": status,
+                "reasons": list(reasons),
+                "first": round(record.first, 3),
+                "last": round(record.last, 3),
+                "frames": record.frames,
+            }
+        )
+    fused, status, reasons = fuse(verdicts, voice, video=video)
+    timeline = tuple(
+        {"t": t, "fake": round(scorer.probability(max(logits.values())), 4)} for t, logits in history.timeline()
+    )
+    heard = voice.fake if voice else None
+    return Summary(fused, status, reasons, heard, tuple(faces), timeline)
