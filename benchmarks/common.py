@@ -194,6 +194,14 @@ def turn(lines: Sequence[Line], seconds: float, wake: threading.Event, every_sec
                 raise SystemExit(f"{line.name} ended: {line.error}")
 
 
+def close(lines: Sequence[Line]) -> None:
+    """End the lines, as the watch loop does."""
+    for line in lines:
+        line.finish()
+    for line in lines:
+        line.capture.stop()
+
+
 def percentile(values: Sequence[float], q: float) -> float:
     """Return a percentile, NaN where there are no values."""
     return float(np.percentile(values, q)) if values else float("nan")
@@ -201,13 +209,20 @@ def percentile(values: Sequence[float], q: float) -> float:
 
 def table(title: str, rows: Sequence[Sequence[object]], head: Sequence[str]) -> None:
     """Print rows under a title, columns aligned."""
-    texts = [[f"{v:.3g}" if isinstance(v, float) else str(v) for v in row] for row in (head, *rows)]
+    texts = [[_text(value) for value in row] for row in (head, *rows)]
     widths = [max(len(row[i]) for row in texts) for i in range(len(head))]
     print(f"\n{title}")
     for number, row in enumerate(texts):
         print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
         if number == 0:
             print("  ".join("-" * width for width in widths))
+
+
+def _text(value: object) -> str:
+    """Three digits, and never an exponent."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def verdict_rows(rows: Sequence[tuple[str, float, str, bool | None]]) -> list[tuple[object, ...]]:

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from common import Ages, Camera, Usage, arguments, clip, lines_for, percentile, table, turn, verdict_rows
+from common import Ages, Camera, Usage, arguments, clip, close, lines_for, percentile, table, turn, verdict_rows
 from truefeed.stream.models import Models
 
 _WARM = 10.0
@@ -46,7 +46,7 @@ def measure(camera: Camera, seconds: float, models: Models) -> None:
         stats = line.capture.stats
         read, dropped = stats.frames_read - before[0], stats.dropped - before[1]
     finally:
-        line.close()
+        close([line])
     fps, p95 = len(sink.ages) / usage.seconds, percentile(sink.ages, 95) * 1000
     growth = usage.rss[-1] - usage.rss[0]
     rows = [

@@ -11,7 +11,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from common import Ages, Camera, Usage, arguments, clip, lines_for, percentile, table, turn
+from common import Ages, Camera, Usage, arguments, clip, close, lines_for, percentile, table, turn
 from truefeed.stream.models import Models
 
 _WARM = 15.0
@@ -44,10 +44,7 @@ def measure(camera: Camera, count: int, seconds: float, models: Models) -> None:
         usage.stop()
         end = time.monotonic()
     finally:
-        for line in lines:
-            line.capture.ask_to_stop()
-        for line in lines:
-            line.close()
+        close(lines)
     rows = []
     for line, sink in zip(lines, sinks, strict=True):
         marks = [begin, *sink.times, end]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import av
-from common import Ages, arguments, clip, table, verdict_rows
+from common import Ages, arguments, clip, close, table, verdict_rows
 from truefeed.stream.analyzer import Analyzer
 from truefeed.stream.config import StreamSettings
 from truefeed.stream.line import Line
@@ -139,7 +139,7 @@ def threaded(path: Path, models: Models) -> None:
             if not line.step():
                 wake.wait(0.1)
     finally:
-        line.close()
+        close([line])
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-from common import Ages, Camera, Usage, arguments, clip, lines_for, percentile, table
+from common import Ages, Camera, Usage, arguments, clip, close, lines_for, percentile, table
 from truefeed.stream.capture import Capture
 from truefeed.stream.models import Models
 from truefeed.stream.scorer import FaceScorer
@@ -121,7 +121,7 @@ def truefeed_watch(models: Models) -> Callable[[str, float, Consumer], None]:
                 if not line.step():
                     wake.wait(0.1)
         finally:
-            line.close()
+            close([line])
 
     return run
 
