@@ -1,0 +1,86 @@
+"""Where verdicts go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TextIO
+
+from ..errors import TruefeedError, redact
+from ..values import Alert, Frame, StateChange, Verdict
+
+
+class Sink:
+    """Takes what the watch loop finds out. A sink overrides what it has a use for; the rest does nothing.
+
+    All methods are called from the loop's one thread. None may wait for a network or for a person.
+    """
+
+    done = False
+    "True once the user has turned the sink off (window closed, reader of the pipe gone); the loop then ends."
+
+    def state(self, source: str, change: StateChange) -> None:
+        """The source went from one state to another."""
+
+    def frame(self, source: str, frame: Frame) -> None:
+        """A frame that was not scored, for those who show pictures; scored ones come with their verdict."""
+
+    def verdict(self, verdict: Verdict, frame: Frame | None) -> None:
+        """A verdict; frame is the one it is about, None where it is about sound only."""
+
+    def alert(self, alert: Alert) -> None:
+        """An alert was raised or cleared. Comes after the verdict that caused it."""
+
+    def summary(self, source: str, stats: Mapping[str, Any]) -> None:
+        """The source has ended; stats holds frames_read, frames_scored, dropped and more."""
+
+    def close(self) -> None:
+        """Finish what is open. May be called twice."""
+
+
+class Sinks(Sink):
+    """Several sinks as one. One that fails is reported once and left out; the others and the watching go on."""
+
+    def __init__(self, sinks: Iterable[Sink], errors: TextIO) -> None:
+        """Take the sinks, in the order of calling, and the text stream that failures are told to."""
+        self._sinks = list(sinks)
+        self._errors = errors
+
+    @property
+    def done(self) -> bool:  # type: ignore[override]
+        return any(sink.done for sink in self._sinks)
+
+    def state(self, source: str, change: StateChange) -> None:
+        self._each("state", source, change)
+
+    def frame(self, source: str, frame: Frame) -> None:
+        self._each("frame", source, frame)
+
+    def verdict(self, verdict: Verdict, frame: Frame | None) -> None:
+        self._each("verdict", verdict, frame)
+
+    def alert(self, alert: Alert) -> None:
+        self._each("alert", alert)
+
+    def summary(self, source: str, stats: Mapping[str, Any]) -> None:
+        self._each("summary", source, stats)
+
+    def close(self) -> None:
+        """Close every sink, also where one fails."""
+        self._each("close")
+
+    def _each(self, method: str, *args: object) -> None:
+        for sink in list(self._sinks):
+            try:
+                getattr(sink, method)(*args)
+            except (TruefeedError, OSError, ValueError) as error:
+                self._drop(sink, method, error)
+
+    def _drop(self, sink: Sink, method: str, error: Exception) -> None:
+        self._sinks.remove(sink)
+        self._errors.write(f"truefeed: {type(sink).__name__} stopped: {redact(str(error))}\n")
+        self._errors.flush()
+        if method != "close":
+            try:
+                sink.close()
+            except (TruefeedError, OSError, ValueError) as second:
+                self._errors.write(f"truefeed: {type(sink).__name__} did not close: {redact(str(second))}\n")

@@ -1,0 +1,111 @@
+"""JSON lines on standard output: one event a line. Keys and their order are a contract for docs, tests and users."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+import numpy as np
+
+from ..values import Alert, Frame, StateChange, Verdict
+from .base import Sink
+
+_STATES = ("online", "stalled", "retrying", "ended")
+_FIRST = ("frames_read", "frames_scored", "dropped")
+
+
+class JsonLines(Sink):
+    """Writes events as JSON lines, each flushed. A reader that goes away ends the watching quietly."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def state(self, source: str, change: StateChange) -> None:
+        if change.state in _STATES:  # `connecting` is not yet a stream
+            self._write(state_event(source, change))
+
+    def verdict(self, verdict: Verdict, frame: Frame | None) -> None:
+        self._write(verdict_event(verdict))
+
+    def alert(self, alert: Alert) -> None:
+        self._write(alert_event(alert))
+
+    def summary(self, source: str, stats: Mapping[str, Any]) -> None:
+        self._write(summary_event(source, stats))
+
+    def _write(self, event: dict[str, Any]) -> None:
+        if self.done:
+            return
+        try:
+            self._out.write(dumps(event) + "\n")
+            self._out.flush()
+        except BrokenPipeError:
+            self.done = True
+            # What is left in the buffer would raise again when the interpreter flushes at exit.
+            with contextlib.suppress(OSError, ValueError):
+                null = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(null, self._out.fileno())
+                os.close(null)
+
+
+def dumps(event: Mapping[str, Any]) -> str:
+    """Return one line of JSON; numbers that are not finite become null, since JSON has none."""
+    return json.dumps(_finite(event), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def state_event(source: str, change: StateChange) -> dict[str, Any]:
+    return {"event": "stream", "state": change.state, "source": source, "detail": change.detail}
+
+
+def verdict_event(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "event": "verdict",
+        "source": verdict.source,
+        "t": _round(verdict.t, 3),
+        "fake": _round(verdict.fake, 4),
+        "status": verdict.status,
+        "reasons": list(verdict.reasons),
+        "voice": _round(verdict.voice, 4),
+        "faces": [
+            {"id": face.id, "fake": _round(face.fake, 4), "box": [round(float(x)) for x in face.box]}
+            for face in verdict.faces
+        ],
+        "latency_ms": None if verdict.latency is None else _round(verdict.latency * 1000, 1),
+    }
+
+
+def alert_event(alert: Alert) -> dict[str, Any]:
+    return {
+        "event": "alert",
+        "raised": alert.raised,
+        "subject": alert.subject,
+        "probability": _round(alert.probability, 4),
+        "t": _round(alert.t, 3),
+        "evidence": alert.evidence,
+        "source": alert.source,
+    }
+
+
+def summary_event(source: str, stats: Mapping[str, Any]) -> dict[str, Any]:
+    first = {key: stats.get(key) for key in _FIRST}
+    rest = {key: _round(value, 4) for key, value in stats.items() if key not in _FIRST}
+    return {"event": "summary", **first, "source": source, **rest}
+
+
+def _round(value: object, digits: int) -> object:
+    # numpy's floats are not json's, and 0.30000000000000004 is nobody's.
+    return round(float(value), digits) if isinstance(value, (float, np.floating)) else value
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
