@@ -17,7 +17,7 @@ from .config import StreamSettings
 from .models import Models
 from .sinks.base import Sink
 from .sources import Source
-from .values import AudioChunk, Frame, StateChange, Verdict, VoiceVerdict
+from .values import AudioChunk, Frame, StateChange, StreamState, Verdict, VoiceVerdict
 
 _AT_ONCE = 64
 "Items taken from one source before the next has its turn."
@@ -55,8 +55,6 @@ class Line:
         self.alerts = 0
         self.error: Exception | None = None
         "Why it ended before its time."
-        self.told = False
-        "The error was reported."
         self.ended = False
         self.capture = Capture(source, wake=wake)
         self._analyzer = Analyzer(models, source=name)
@@ -65,7 +63,8 @@ class Line:
         self._voice: VoiceVerdict | None = None
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
         self._scored = 0
-        self._gap = False
+        self._gap = self._summed = False
+        self._state: StreamState = "connecting"
         self._seen_video = False
         self._started = self._stopped = time.monotonic()
 
@@ -102,6 +101,7 @@ class Line:
             if item.state in ("stalled", "retrying"):
                 # The first picture after the gap says so too, but on a slow machine that one may be dropped.
                 self._gap = True
+            self._state = item.state
             self._sink.state(self.name, item)
 
     def _poll(self) -> Frame | AudioChunk | StateChange | End | None:
@@ -157,9 +157,14 @@ class Line:
             self.ended, self._stopped = True, time.monotonic()
 
     def finish(self) -> None:
-        """Ask the capture to stop, without waiting for it, and tell the sink the sum. To be called once."""
+        """Ask the capture to stop, without waiting for it, and tell the sink the end and the sum. Twice is once."""
         self._end()
         self.capture.ask_to_stop()
+        if self._summed:
+            return
+        self._summed = True
+        if self._state != "ended" and self.error is None:
+            self._sink.state(self.name, StateChange("ended", "stopped", time.monotonic()))
         self._sink.summary(self.name, self.summary())
 
     def summary(self) -> dict[str, Any]:

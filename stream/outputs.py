@@ -58,7 +58,7 @@ class Outputs:
         self._err.write(f"truefeed: {text}\n")
         self._err.flush()
         for sink in self._shared:
-            if isinstance(sink, JsonLines):
+            if not isinstance(sink, Human):  # a person has just read it
                 sink.state(name, StateChange("ended", text))
 
 

@@ -98,10 +98,13 @@ def _turn(lines: Sequence[Line], outputs: Outputs, wake: threading.Event, interr
         wake.clear()
         busy = False
         for line in lines:
+            if line.ended:
+                continue
             busy = line.step() or busy
-            if line.ended and line.error is not None and not line.told:
-                line.told = True
+            if line.error is not None:
                 outputs.failed(line.name, line.error)
+            if line.ended:
+                line.finish()
         if all(line.ended for line in lines):
             return
         if not busy:
