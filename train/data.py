@@ -58,8 +58,8 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
     def pair(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw one pair: (2, 3, S, S) normalised RGB, and (2, m, m) masks."""
         index = int(rng.choice(len(self.files), p=self.weight))
-        subject = self._subject(index, rng)
-        donor = self._subject(self._alike(index, rng), None) if rng.random() < 0.3 else None
+        subject = self.subject(index, rng)
+        donor = self.subject(self._alike(index, rng)) if rng.random() < 0.3 else None
         fake = make(subject, donor, rng)
         real, forged = degrade([subject.image, fake.image], rng)
         matrix = self._cut(subject.image.shape[0], rng)
@@ -74,7 +74,7 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         small = cv2.resize(np.ascontiguousarray(mask), (self.settings.map_size,) * 2, interpolation=cv2.INTER_AREA)
         return normalise(np.stack(crops)), np.stack([np.zeros_like(small), small])
 
-    def _subject(self, index: int, rng: np.random.Generator | None) -> Subject:
+    def subject(self, index: int, rng: np.random.Generator | None = None) -> Subject:
         """Read a face; with a rng, at a random resolution up to its own, as faces in calls are."""
         image = np.asarray(cv2.imread(str(self.folder / self.files[index])), np.uint8)
         mesh, side = self.mesh[index], image.shape[0]
@@ -83,6 +83,10 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
             image = np.asarray(cv2.resize(image, (new, new), interpolation=cv2.INTER_AREA), np.uint8)
             mesh = mesh * (new / side)
         return Subject(image, mesh)
+
+    def draw(self, rng: np.random.Generator) -> Subject:
+        """Draw anybody's face."""
+        return self.subject(int(rng.choice(len(self.files), p=self.weight)))
 
     def _alike(self, index: int, rng: np.random.Generator) -> int:
         """Draw another person whose face has about the same shape and pose."""

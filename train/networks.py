@@ -41,3 +41,71 @@ class FaceEncoder(nn.Module):
         summary = torch.stack([flat.mean(1), flat.amax(1)], 1)
         hidden = torch.tanh(self.embed(torch.cat([self.drop(features.mean((2, 3))), summary], 1)))
         return torch.cat([hidden, self.logit(hidden)], 1), evidence
+
+
+@dataclass(frozen=True)
+class HeadSettings:
+    embedding: int = 64
+    "As in EncoderSettings."
+    width: int = 48
+    heads: int = 4
+    rows: int = 64
+    "Longest window, scored frames."
+
+
+class WindowHead(nn.Module):
+    """Window of embeddings to one logit: the mean of the frame logits plus what attention over time adds.
+
+    It starts as the plain mean, since the last layer starts at zero: time has to earn its part.
+    """
+
+    def __init__(self, settings: HeadSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        width = settings.width
+        self.enter = nn.Linear(settings.embedding + 1 + 8, width)
+        self.norm = nn.LayerNorm(width)
+        self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
+        self.pool = nn.Linear(width, 1)
+        self.drop = nn.Dropout(0.3)
+        self.leave = nn.Linear(width + 3, 1)
+        self.gain = nn.Parameter(torch.ones(1))
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    def forward(self, rows: Tensor, ages: Tensor, mask: Tensor) -> Tensor:
+        """Take (B, L, D) rows, (B, L) ages in s and (B, L) mask, 1 where a row is present; give (B,) logits."""
+        count = mask.sum(1, keepdim=True).clamp_min(1)
+        frame = rows[..., -1]
+        mean = (frame * mask).sum(1, keepdim=True) / count
+        # Phases of four periods, 0.25 s to 8 s, tell attention how far apart two rows are.
+        phase = torch.stack([ages * (6.2832 / period) for period in (0.25, 0.8, 2.5, 8.0)], -1)
+        x = torch.cat([rows[..., :-1], (frame / 8).clamp(-2, 2)[..., None], phase.sin(), phase.cos()], -1)
+        x = self.enter(x)
+        x = x + self._attend(self.norm(x), mask)
+        share = torch.softmax(self.pool(x)[..., 0] + (mask - 1) * 1e4, 1)
+        pooled = (x * share[..., None]).sum(1)
+        extra = self.leave(self.drop(torch.cat([pooled, self._motion(frame, mean, mask, count)], 1)))
+        return (self.gain * mean + extra)[:, 0]
+
+    def _attend(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, L, W) to (B, L, W): every row looks at every row that is present."""
+        batch, length, width = x.shape
+        heads = self.settings.heads
+        q, k, v = (
+            f(x).reshape(batch, length, heads, width // heads).transpose(1, 2)
+            for f in (self.query, self.key, self.value)
+        )
+        weight = q @ k.transpose(2, 3) * (width // heads) ** -0.5 + (mask[:, None, None] - 1) * 1e4
+        out = torch.softmax(weight, -1) @ v
+        return out.transpose(1, 2).reshape(batch, length, width)
+
+    @staticmethod
+    def _motion(frame: Tensor, mean: Tensor, mask: Tensor, count: Tensor) -> Tensor:
+        """(B, 3): how much the frame logits spread and flicker, and how many there are."""
+        spread = (((frame - mean) ** 2 * mask).sum(1, keepdim=True) / count + 1e-4).sqrt()
+        both = mask[:, 1:] * mask[:, :-1]
+        flicker = ((frame[:, 1:] - frame[:, :-1]).abs() * both).sum(1, keepdim=True) / both.sum(
+            1, keepdim=True
+        ).clamp_min(1)
+        return torch.cat([spread / 4, flicker / 4, count / 64], 1)
