@@ -21,9 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m truefeed.export.face", description=__doc__)
     parser.add_argument("--encoder", type=Path, required=True, help="the checkpoint of truefeed.train.video")
     parser.add_argument("--head", type=Path, help="the checkpoint of truefeed.train.temporal")
-    parser.add_argument(
-        "--faces", type=Path, required=True, help="the folder truefeed.train.faces wrote: parity is proved on it"
-    )
+    parser.add_argument("--faces", type=Path, required=True, help="the folder truefeed.train.faces wrote, for parity")
     parser.add_argument("--size", type=int, default=224, help="side of the crop at run time, px")
     parser.add_argument("--out", type=Path, required=True, help="folder for face.onnx and face-window.onnx")
     args = parser.parse_args(argv)

@@ -30,13 +30,13 @@ class _Filter(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int) -> Tensor:  # noqa: ANN401 - as torch has it
         ctx.save_for_backward(x, weight)
         ctx.stride = stride
         return fn.conv2d(x, weight.to(x.dtype), None, stride, weight.shape[2] // 2, 1, weight.shape[0])
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:  # noqa: ANN401 - as torch has it
         x, weight = ctx.saved_tensors
         pad, channels = weight.shape[2] // 2, weight.shape[0]
         to_x, to_weight, _ = torch.ops.aten.convolution_backward(
@@ -60,7 +60,7 @@ class _Depthwise(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training and x.dtype == torch.bfloat16 and x.device.type == "cpu":
-            return cast(Tensor, _Filter.apply(x, self.weight, self.stride[0]))
+            return cast(Tensor, _Filter.apply(x, self.weight, self.stride[0]))  # type: ignore[no-untyped-call]
         return super().forward(x)
 
 

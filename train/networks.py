@@ -85,8 +85,8 @@ class WindowHead(nn.Module):
         x = x + self._attend(self.norm(x), mask)
         share = torch.softmax(self.pool(x)[..., 0] + (mask - 1) * 1e4, 1)
         pooled = (x * share[..., None]).sum(1)
-        extra = self.leave(self.drop(torch.cat([pooled, self._motion(frame, mean, mask, count)], 1)))
-        return (self.gain * mean + extra)[:, 0]
+        extra: Tensor = self.leave(self.drop(torch.cat([pooled, self._motion(frame, mean, mask, count)], 1)))
+        return (mean * self.gain + extra)[:, 0]
 
     def _attend(self, x: Tensor, mask: Tensor) -> Tensor:
         """(B, L, W) to (B, L, W): every row looks at every row that is present."""
@@ -97,7 +97,7 @@ class WindowHead(nn.Module):
             for f in (self.query, self.key, self.value)
         )
         weight = q @ k.transpose(2, 3) * (width // heads) ** -0.5 + (mask[:, None, None] - 1) * 1e4
-        out = torch.softmax(weight, -1) @ v
+        out: Tensor = torch.softmax(weight, -1) @ v
         return out.transpose(1, 2).reshape(batch, length, width)
 
     @staticmethod

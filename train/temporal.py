@@ -63,7 +63,7 @@ def _epoch(
 ) -> float:
     model.train()
     losses = []
-    for index in torch.randperm(len(rows)).split(batch):
+    for index in torch.randperm(len(rows)).split(batch):  # type: ignore[no-untyped-call]
         mask = (ages[index] >= 0).float()
         # Rows go missing in calls, and a window is short at first: half of them are thinned or cut.
         mask = mask * _thin(mask)

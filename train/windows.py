@@ -1,8 +1,8 @@
 """Windows of embeddings, genuine and pseudo-fake, for the temporal head: `python -m truefeed.train.windows --help`.
 
-A pseudo-fake clip is made from a genuine one (self-blended video): every frame is manipulated in the same way, while the landmarks
-that place the blend tremble and the strength flickers, as they do where a generator works frame by frame. A still picture gives a
-short clip too: small camera motion is added.
+A pseudo-fake clip is made from a genuine one (self-blended video): every frame is manipulated in the same way, while the
+landmarks that place the blend tremble and the strength flickers, as they do where a generator works frame by frame. A
+still picture gives a short clip too: small camera motion is added.
 """
 
 from __future__ import annotations
@@ -84,8 +84,9 @@ def _version(subjects: list[Subject], donor: Subject | None, seed: int, *, fake:
             mesh = subject.mesh + shake.normal(0, tremble * image.shape[0], 2).astype(np.float32)
             made = make(Subject(image, mesh), donor, np.random.default_rng(seed)).image
             strength = 1 - abs(shake.normal(0, flicker)) if flicker > 0.1 else 1.0
-            image = cv2.addWeighted(made, max(strength, 0.3), image, 1 - max(strength, 0.3), 0)
-        (image,) = degrade([np.asarray(image, np.uint8)], np.random.default_rng([seed, 1]))
+            share = max(strength, 0.3)
+            image = np.asarray(cv2.addWeighted(made, share, image, 1 - share, 0), np.uint8)
+        (image,) = degrade([image], np.random.default_rng([seed, 1]))
         side = image.shape[0]
         zoom = SCALE * size / side * (1 + shake.normal(0, 0.01))
         shift = (size - zoom * side) / 2 + shake.normal(0, 0.008, 2) * size
