@@ -9,4 +9,6 @@ cd "$(dirname "$0")/.."
 ldconfig -p | grep -q 'libGL\.so\.1' || install_debian libgl1 libglib2.0-0
 make_venv
 pip_install '.[cpu]'
+# With a display the verdicts are also drawn into a window; q closes it.
+[ -n "${DISPLAY:-}" ] && [ $# = 0 ] && set -- --overlay window
 exec .venv/bin/python run_stream.py demo "$@"

@@ -22,13 +22,23 @@ install_debian() {
     local missing=() name
     command -v apt-get >/dev/null || { echo "not a Debian system: not installed are $*" >&2; return 0; }
     for name in "$@"; do
-        dpkg-query -W -f '${Status}\n' "$name" "${name}t64" 2>/dev/null | grep -q ' installed$' || missing+=("$name")
+        is_installed "$name" || missing+=("$name")
     done
     [ ${#missing[@]} = 0 ] && return
-    export DEBIAN_FRONTEND=noninteractive
     as_root apt-get update -qq || true
-    as_root apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null ||
-        echo "could not install ${missing[*]}: what needs them is left out" >&2
+    # One name that this release does not have must not keep the others away.
+    apt_install "${missing[@]}" || for name in "${missing[@]}"; do
+        apt_install "$name" || echo "could not install $name: what needs it is left out" >&2
+    done
+}
+
+apt_install() {
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+# Newer releases add t64 to the names of some libraries.
+is_installed() {
+    { dpkg-query -W -f '${Status}\n' "$1" "$1t64" 2>/dev/null || true; } | grep ' installed$' >/dev/null
 }
 
 # pip works on .venv from outside: Debian's python3 has no ensurepip unless python3-venv is installed.
