@@ -59,6 +59,7 @@ class Packet:
 def describe(streams: Sequence[Stream]) -> dict[int, StreamInfo]:
     """Return stream index -> format of the streams of an open container whose packets are worth keeping.
 
+    To be called once the decoders have seen their first packets, which may be what tells the size of the picture.
     Raw pictures (a camera without compression, a filter graph) are left out.
     """
     kept = [s for s in streams if s.codec_context.name not in ("rawvideo", "wrapped_avframe")]
@@ -68,7 +69,9 @@ def describe(streams: Sequence[Stream]) -> dict[int, StreamInfo]:
     try:
         with av.open(header, "w", format="nut") as out:
             for stream in kept:
-                out.add_stream_from_template(stream, opaque=True)
+                context = stream.codec_context
+                size = {"width": context.width, "height": context.height} if stream.type == "video" else {}
+                out.add_stream_from_template(stream, opaque=True, **size)  # a fast open leaves the size to the decoder
             for stream in out.streams:
                 filler = av.Packet(bytes(4))  # NUT is not recognised without a packet
                 filler.stream, filler.pts, filler.dts, filler.time_base = stream, 0, 0, Fraction(1, 1000)

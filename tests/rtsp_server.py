@@ -163,6 +163,9 @@ def _launch(media: Path) -> str:
 
 def _feed(media: Path, sources: dict[str, Any], gst: Any) -> None:
     start = time.monotonic()
+    if log := os.environ.get("RTSP_FEED_LOG"):  # benchmarks: packets are due at start + dts
+        with Path(log).open("a") as file:
+            file.write(f"{start}\n")
     for kind, data, pts, dts, keyframe in _packets(media):
         time.sleep(max(0.0, start + dts - time.monotonic()))
         buffer = gst.Buffer.new_wrapped(data)

@@ -133,17 +133,14 @@ class Session:
                 if bad >= _BAD_READS:
                     raise
 
-    def _open(self, packet: AvPacket[Any], arrived: float) -> Iterator[Item]:
-        if packet.size:
-            if self._infos is None:
-                self._infos = describe(self._streams)
-            info = self._infos.get(packet.stream_index)
-            if info is not None:
-                yield self._kept(packet, info, arrived)
-        if packet.stream is self._video:
-            yield from self._pictures(packet, arrived)
-        else:
-            yield from self._sounds(packet, arrived)
+    def _open(self, packet: AvPacket[Any], arrived: float) -> list[Item]:
+        """Return the packet, if it is worth keeping, and what it completes."""
+        decode = self._pictures if packet.stream is self._video else self._sounds
+        decoded: list[Item] = list(decode(packet, arrived))
+        if packet.size and self._infos is None and (self._video is None or self._video.codec_context.width):
+            self._infos = describe(self._streams)
+        info = (self._infos or {}).get(packet.stream_index) if packet.size else None
+        return decoded if info is None else [self._kept(packet, info, arrived), *decoded]
 
     def _kept(self, packet: AvPacket[Any], info: StreamInfo, arrived: float) -> Packet:
         kept = Packet(
