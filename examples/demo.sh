@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 . examples/setup.sh
 
 # OpenCV's window needs these two libraries; a desktop has them, a server may not.
-ldconfig -p | grep -q 'libGL\.so\.1' || install_debian libgl1 libglib2.0-0
+PATH=$PATH:/sbin ldconfig -p | grep 'libGL\.so\.1' >/dev/null || install_debian libgl1 libglib2.0-0
 make_venv
 pip_install '.[cpu]'
 # With a display the verdicts are also drawn into a window; q closes it.
