@@ -13,6 +13,7 @@ from .values import Face, Floats, Track
 
 _FAR = 1e6
 _LOOK_RATE = 0.15
+_TURN = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +122,9 @@ class Tracker:
         cost = np.full((len(places), len(self._states)), _FAR)
         for j, state in enumerate(self._states):
             away = t - state.seen
-            # It went on, or it turned back.
-            near = np.minimum(*(self._distance(places, ahead, away) for ahead in (state.at(t), state.place)))
+            # Most go on; some turn back where they were last seen.
+            on, back = (self._distance(places, ahead, away) for ahead in (state.at(t), state.place))
+            near = np.minimum(on, back + _TURN)
             fits = near < _FAR
             if looks is not None and state.look is not None:
                 alike = looks @ state.look
