@@ -6,26 +6,12 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Literal, TextIO
+from dataclasses import asdict
+from typing import TextIO
 
-State = Literal["ok", "absent", "broken"]
+from .check import Check
+
 _MARK = {"ok": "ok", "absent": "--", "broken": "!!"}
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was tried."""
-
-    group: str
-    name: str
-    state: State
-    "`absent` is a choice (an extra that is not installed, no camera); `broken` is there and does not work."
-    detail: str
-    fix: str | None = None
-    "The command to type."
-    needed: bool = False
-    "Without it `watch` and `scan` cannot run at all."
 
 
 def command(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .doctor import Check
+from .check import Check
 
 _DECODERS = ("h264", "hevc", "vp8", "vp9", "av1", "mjpeg", "aac", "opus", "mp3", "pcm_mulaw")
 

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from ..engines import WEIGHTS, Engine, EngineError, load
-from .doctor import Check, State
+from .check import Check, State
 
 _BASE = (
     ("numpy", "numpy"),
