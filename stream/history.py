@@ -11,7 +11,7 @@ import numpy as np
 _CELLS = 4096
 _FACES = 256
 SPAN = 10.0
-"A face is judged by this much of its most suspicious time, or by a quarter of it where that is more, s."
+"A face is judged by this much of its most suspicious time, or by a tenth of it where that is more, s."
 
 
 @dataclass(slots=True)
@@ -69,14 +69,14 @@ class History:
             self._merge()
 
     def logit(self, face: int) -> float:
-        """Return the mean logit over the face's most suspicious time: SPAN, or a quarter of all where that is more.
+        """Return the mean logit over the face's most suspicious time: SPAN, or a tenth of all where that is more.
 
         A manipulation that lasts only for a part of a long file is not drowned in the rest, and one wild second does
         not decide. A file no longer than SPAN is judged by its plain mean.
         """
         cells = np.array(list(self.faces[face].cells.values()))
         means = cells[:, 1] / cells[:, 0]
-        keep = max(int(np.ceil(SPAN / self.width)), int(np.ceil(len(cells) / 4)))
+        keep = max(int(np.ceil(SPAN / self.width)), int(np.ceil(len(cells) / 10)))
         # One cell more than SPAN: a clip of ten seconds rarely starts on a full one.
         best = np.argsort(-means)[: keep + 1] if len(cells) > keep + 1 else slice(None)
         return float(cells[best, 1].sum() / cells[best, 0].sum())

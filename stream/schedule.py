@@ -20,5 +20,5 @@ class Schedule:
         if t < self._due - 1e-6:
             return False
         # The clock keeps its phase, so 30 fps gives 16 a second, not 15; after a hole it doesn't catch up.
-        self._due = max(self._due + self._period, t)
+        self._due = (self._due if t < self._due + self._period else t) + self._period
         return True

@@ -12,6 +12,7 @@ from .values import Face, Image
 
 _BORDER = 0.25
 _TILE = 1280
+_STEP = 960
 
 
 def find(detector: Detector, image: Image) -> list[Face]:
@@ -41,10 +42,10 @@ def _tiled(detector: Detector, image: Image) -> list[Face]:
     height, width = image.shape[:2]
     if max(height, width) <= _TILE:
         return []
-    side, faces = _TILE // 2, list[Face]()
-    for top in range(0, max(height - side // 2, 1), side // 2):
-        for left in range(0, max(width - side // 2, 1), side // 2):
-            part = image[top : top + side, left : left + side]
+    faces: list[Face] = []
+    for top in range(0, max(height - _TILE // 4, 1), _STEP):
+        for left in range(0, max(width - _TILE // 4, 1), _STEP):
+            part = image[top : top + _TILE, left : left + _TILE]
             faces += [_moved(face, left, top) for face in _confirmed(detector, part)]
     return _once(faces)
 
