@@ -9,7 +9,7 @@ from ...stream.values import Floats, Image
 from .. import mesh as parts
 from .masks import as_maps, smooth_field
 
-_ANCHORS = sorted({*parts.OVAL, *parts.LIPS, *parts.LEFT_EYE, *parts.RIGHT_EYE, *parts.BROWS, *parts.NOSE})
+ANCHORS = sorted({*parts.OVAL, *parts.LIPS, *parts.LEFT_EYE, *parts.RIGHT_EYE, *parts.BROWS, *parts.NOSE})
 _CELLS = 28
 
 
@@ -40,16 +40,16 @@ def onto(donor: Image, donor_mesh: Floats, target_mesh: Floats, size: int) -> Im
     ones = np.ones((len(donor_mesh), 1), np.float32)
     solution = np.linalg.lstsq(np.hstack([donor_mesh, ones]), target_mesh, rcond=None)[0]
     rough = cv2.warpAffine(donor, solution.T.astype(np.float32), (size, size), borderMode=cv2.BORDER_REFLECT)
-    now = (np.hstack([donor_mesh, ones]) @ solution)[_ANCHORS]
-    shift = field(target_mesh[_ANCHORS], now.astype(np.float32), size, spread=size * 0.03)
+    now = (np.hstack([donor_mesh, ones]) @ solution)[ANCHORS]
+    shift = field(target_mesh[ANCHORS], now.astype(np.float32), size, spread=size * 0.03)
     return np.asarray(cv2.remap(rough, *as_maps(shift), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 
 def express(image: Image, mesh: Floats, rng: np.random.Generator) -> Image:
     """Move the mouth and the jaw (and at times the eyes) as reenactment does."""
     size = image.shape[0]
-    goal = mesh[_ANCHORS].copy()
-    index = {point: i for i, point in enumerate(_ANCHORS)}
+    goal = mesh[ANCHORS].copy()
+    index = {point: i for i, point in enumerate(ANCHORS)}
     lips = [index[p] for p in parts.LIPS]
     jaw = [index[p] for p in parts.JAW[4:-4] if p in index]
     centre = goal[lips].mean(0)
@@ -62,7 +62,7 @@ def express(image: Image, mesh: Floats, rng: np.random.Generator) -> Image:
             ids = [index[p] for p in eye]
             middle = goal[ids].mean(0)
             goal[ids] = middle + (goal[ids] - middle) * np.array([1.0, rng.uniform(0.6, 1.2)])
-    moved = field(goal.astype(np.float32), mesh[_ANCHORS], size, spread=size * 0.04)
+    moved = field(goal.astype(np.float32), mesh[ANCHORS], size, spread=size * 0.04)
     return np.asarray(cv2.remap(image, *as_maps(moved), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 
