@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 from .packets import Packet, PacketRing
@@ -87,6 +87,8 @@ class Capture:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"capture {source.name}", daemon=True)
         self._count = 0
+        self._jumped = 0
+        "Number of the earliest discontinuous picture not yet taken."
         self._read = 0
         self._times: deque[float] = deque(maxlen=60)
         self._state: StreamState = "connecting"
@@ -144,7 +146,11 @@ class Capture:
             return None
         taken = min(heads, key=lambda head: head[0])[1].get(0)
         assert taken is not None
-        return taken[1]
+        number, item = taken
+        if isinstance(item, Frame) and self._jumped and self._jumped <= number:
+            # The first picture after a gap may have been dropped: the next one then stands for it.
+            item, self._jumped = replace(item, discontinuity=True), 0
+        return item
 
     @property
     def finished(self) -> bool:
@@ -201,6 +207,7 @@ class Capture:
                 self._last = item
                 if item.discontinuity:
                     self._times.clear()
+                    self._jumped = self._jumped or self._count
                 self._times.append(item.t)
             self._frames.put((self._count, item))
         elif isinstance(item, AudioChunk):

@@ -14,6 +14,7 @@ from typing import Literal
 import av
 from av.container import OutputContainer
 from av.stream import Stream
+from av.video.stream import VideoStream
 
 _MAX_BYTES = 64 * 1024 * 1024
 _AUDIO_GROUP = 1.0
@@ -69,9 +70,10 @@ def describe(streams: Sequence[Stream]) -> dict[int, StreamInfo]:
     try:
         with av.open(header, "w", format="nut") as out:
             for stream in kept:
-                context = stream.codec_context
-                size = {"width": context.width, "height": context.height} if stream.type == "video" else {}
-                out.add_stream_from_template(stream, opaque=True, **size)  # a fast open leaves the size to the decoder
+                size: dict[str, int] = {}
+                if isinstance(stream, VideoStream):  # opened fast, the size is known to the decoder only
+                    size = {"width": stream.codec_context.width, "height": stream.codec_context.height}
+                out.add_stream_from_template(stream, opaque=True, **size)
             for stream in out.streams:
                 filler = av.Packet(bytes(4))  # NUT is not recognised without a packet
                 filler.stream, filler.pts, filler.dts, filler.time_base = stream, 0, 0, Fraction(1, 1000)

@@ -2,36 +2,86 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from ..errors import ConfigError
-from .base import Item, Source, SourceOptions, Tally
+from av.format import formats_available
+
+from ..errors import SourceError, SourceNotFoundError, redact
+from .base import Device, Item, Source, SourceOptions, Tally
+from .camera import camera, list_cameras
+from .dubbed import DubbedSource
 from .files import FileSource
-from .live import LiveSource, rtsp
+from .microphone import MicrophoneSource, list_microphones
+from .streams import AvSource, rtsp, v4l2
 
 DEMO = Path(__file__).parent.parent / "assets" / "demo.mp4"
 "A short clip with a genuine and a manipulated stretch."
+_WEB_FILES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mp3", ".m4a", ".wav", ".ogg", ".opus", ".flac"}
 
-__all__ = ["DEMO", "Item", "Source", "SourceOptions", "Tally", "open_source"]
+__all__ = [
+    "DEMO",
+    "Device",
+    "Item",
+    "Source",
+    "SourceOptions",
+    "Tally",
+    "list_cameras",
+    "list_microphones",
+    "open_source",
+]
 
 
 def open_source(spec: str, options: SourceOptions | None = None) -> Source:
     """Return the source that a word of the command line names; it is opened only when its items are asked for.
 
     Args:
-        spec: a camera number, `/dev/videoN`, `rtsp://...` or another URL that PyAV reads, a file, `FORMAT:ARGUMENT`
-            of PyAV (such as `lavfi:testsrc,realtime`), or `demo`.
+        spec: a camera number, `/dev/videoN`, `rtsp://...` or another URL that PyAV reads, a file, `mic` or
+            `mic:DEVICE` for sound alone, `FORMAT:ARGUMENT` of PyAV (such as `lavfi:testsrc,realtime`), or `demo`.
+        options: how to open it; with `mic` its sound comes from there.
 
     Raises:
-        ConfigError: the word names nothing known.
+        SourceError: the word names nothing that could be opened.
     """
     options = options or SourceOptions()
+    if options.mic is not None and options.audio and not _is_microphone(spec):
+        return DubbedSource(_open(spec, replace(options, audio=False, mic=None)), options.mic)
+    return _open(spec, options)
+
+
+def _is_microphone(spec: str) -> bool:
+    return spec == "mic" or spec.startswith("mic:")
+
+
+def _open(spec: str, options: SourceOptions) -> Source:
     if spec == "demo":
         return FileSource(DEMO, options, name="demo")
-    if spec.startswith(("rtsp://", "rtsps://")):
-        return rtsp(spec, options)
-    if spec.startswith("lavfi:"):
-        return LiveSource(spec, spec.removeprefix("lavfi:"), options, format="lavfi")
-    if not spec:
-        raise ConfigError("no source given: a camera number, rtsp://..., a file or demo")
+    if spec.isdecimal():
+        return camera(int(spec), options)
+    if re.fullmatch(r"/dev/video\d+", spec):
+        return v4l2(spec, options)
+    if _is_microphone(spec):
+        return MicrophoneSource(spec[4:], options)
+    scheme, colon, rest = spec.partition(":")
+    if rest.startswith("//"):
+        return _open_url(spec, scheme.lower(), options)
+    if colon and scheme in formats_available and not Path(spec).exists():
+        return AvSource(redact(spec), rest, options, format=scheme)
+    if not spec or not Path(spec).exists():
+        known = "a camera number, rtsp://..., a file or demo"
+        raise SourceNotFoundError(f"{redact(spec) or 'empty source'}: no such file; a source is {known}")
     return FileSource(Path(spec), options)
+
+
+def _open_url(url: str, scheme: str, options: SourceOptions) -> Source:
+    if scheme in ("rtsp", "rtsps"):
+        return rtsp(url, options)
+    if scheme == "file":
+        return FileSource(Path(url.removeprefix("file://")), options)
+    if scheme in ("http", "https") and Path(urlsplit(url).path).suffix.lower() in _WEB_FILES:
+        return FileSource(url, options)
+    if scheme in ("http", "https", "rtmp", "rtmps", "srt", "udp", "tcp", "rtp"):
+        return AvSource(redact(url), url, options, resumable=False)
+    raise SourceError(f"{redact(url)}: {scheme}:// is not supported")

@@ -33,6 +33,15 @@ class SourceOptions:
     "Attempts in a row to open it again before giving up; None never gives up."
 
 
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A camera or a microphone of this machine."""
+
+    spec: str
+    "What to write on the command line."
+    name: str
+
+
 @dataclass(slots=True)
 class Tally:
     """What a source counts while it runs; read by other threads."""

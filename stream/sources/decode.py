@@ -28,7 +28,8 @@ class VideoDecoder:
     def __init__(self, stream: VideoStream, tally: Tally) -> None:
         self._context = stream.codec_context
         self._tally = tally
-        self._waiting = True
+        self._alone = stream.codec_context.codec.intra_only or stream.codec_context.name == "wrapped_avframe"
+        self._waiting = not self._alone
         self._passed = 0
 
     def decode(self, packet: Packet[VideoStream]) -> Iterator[VideoFrame]:
@@ -57,6 +58,8 @@ class VideoDecoder:
 
     def _damaged(self) -> None:
         """Later pictures build on a damaged one: wait for a picture that stands alone."""
+        if self._alone:
+            return
         self._waiting = True
         self._context.flush_buffers()
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator
 from typing import Any, cast
 
 import av
@@ -21,35 +20,23 @@ from ..packets import BitrateMeter, Packet, StreamInfo, describe
 from ..values import AudioChunk, Frame, StateChange
 from .base import Item, Tally
 from .decode import VideoDecoder, picture, sound
+from .live import StalledError
 from .timeline import Timeline
 
-TICK = 0.25
-"Reading is interrupted so often to look at the clock and at the stop event, s."
 _BAD_READS = 100
 "Unreadable packets in a row after which a container is given up."
 _HOPELESS = 20.0
 "Video that arrives but gives no picture for so long is opened again, s."
 
 
-class StalledError(SourceError):
-    """Nothing came for too long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """When a live session counts as stalled."""
-
-    stall: float
-    "s without a packet or a picture."
-
-
 class Session:
     """Reads an open container to its end.
 
     Args:
-        container: opened with a read timeout of TICK where that can be resumed (see `Watch`).
+        container: of a live source, opened with a short read timeout.
         timeline: of the source; lives longer than the session.
-        watch: None for files, which never stall.
+        number: of the session within the source.
+        stall: a live source without a packet or a picture for so long is stalled, s; None for files, which never are.
     """
 
     def __init__(
@@ -60,13 +47,13 @@ class Session:
         *,
         number: int = 0,
         audio: bool = True,
-        watch: Watch | None = None,
+        stall: float | None = None,
     ) -> None:
         self._container = container
         self._timeline = timeline
         self._tally = tally
         self._number = number
-        self._watch = watch
+        self._stall = stall
         self._video = _best_video(container)
         self._audio = container.streams.audio[0] if audio and container.streams.audio else None
         self._streams: list[Stream] = [s for s in (self._video, self._audio) if s is not None]
@@ -80,27 +67,30 @@ class Session:
         self._shape: tuple[int, ...] | None = None
         self._online = False
 
-    def items(self, stop: threading.Event) -> Iterator[Item]:
-        """Yield everything until the end of the container or `stop`. Raises StalledError and FFmpegError."""
+    def items(self, stop: threading.Event) -> Generator[Item | None]:
+        """Yield everything until the end of the container or `stop`, and None where nothing came for a while.
+
+        Raises StalledError and FFmpegError.
+        """
         packet_at = picture_at = time.monotonic()
         for packet in self._packets(stop):
             now = time.monotonic()
-            if packet is not None and packet.stream is self._streams[0] and packet.size:
-                packet_at = now
-            if packet is not None:
+            if packet is None:
+                yield None
+            else:
+                if packet.stream is self._streams[0] and packet.size:
+                    packet_at = now
                 for item in self._open(packet, now):
-                    if isinstance(item, Frame) or self._video is None:
+                    if isinstance(item, Frame) or (self._video is None and isinstance(item, AudioChunk)):
                         picture_at = now
                         if not self._online:
                             self._online = True
                             yield StateChange("online", arrived=now)
                     yield item
-            yield from self._look(now, packet_at, picture_at)
+            if self._stall is not None:
+                yield from self._look(now, packet_at, picture_at, self._stall)
 
-    def _look(self, now: float, packet_at: float, picture_at: float) -> Iterator[StateChange]:
-        if self._watch is None:
-            return
-        stall = self._watch.stall
+    def _look(self, now: float, packet_at: float, picture_at: float, stall: float) -> Iterator[StateChange]:
         if now - packet_at > stall:
             raise StalledError(f"nothing received for {stall:g} s")
         if now - picture_at > max(stall, _HOPELESS):
@@ -120,12 +110,11 @@ class Session:
                     if stop.is_set():
                         return
                 return
-            except av.error.ExitError:
-                if self._watch is None:
+            except (av.error.ExitError, BlockingIOError) as error:
+                if self._stall is None:
                     raise
-                yield None
-            except BlockingIOError:
-                stop.wait(0.004)
+                if isinstance(error, BlockingIOError):
+                    stop.wait(0.004)
                 yield None
             except ValueError:
                 self._tally.decode_errors += 1

@@ -11,22 +11,31 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
-from ..errors import SourceError, SourceNotFoundError
+from ..errors import SourceError, SourceNotFoundError, redact
 from ..values import AudioChunk, Frame, StateChange
 from .base import Item, SourceOptions, Tally
 from .demux import Session
+from .streams import explain
 from .timeline import Timeline
+
+_ANSWER = 10.0
+"A web server has so long to answer, s."
 
 
 class FileSource:
-    """A video or sound file."""
+    """A video or sound file.
+
+    Args:
+        file: its path, or the URL of one on a web server.
+        name: what to call it, in place of the path.
+    """
 
     live = False
 
-    def __init__(self, path: Path, options: SourceOptions, *, name: str | None = None) -> None:
-        self.name = name or str(path)
+    def __init__(self, file: Path | str, options: SourceOptions, *, name: str | None = None) -> None:
+        self.name = name or redact(str(file))
         self.tally = Tally()
-        self._path = path
+        self._file = file
         self._options = options
 
     def close(self) -> None:
@@ -37,9 +46,10 @@ class FileSource:
         yield StateChange("connecting", arrived=time.monotonic())
         with self._open() as container:
             length = container.duration / 1e6 if container.duration else None
+            timeline = Timeline(live=False, length=length)
             try:
-                session = Session(container, Timeline(live=False, length=length), self.tally, audio=self._options.audio)
-                items = session.items(stop)
+                session = Session(container, timeline, self.tally, audio=self._options.audio)
+                items = (item for item in session.items(stop) if item is not None)
                 yield from paced(items, stop) if self._options.pace == "realtime" else items
             except SourceError as error:
                 raise SourceError(f"{self.name}: {error}") from None
@@ -48,17 +58,22 @@ class FileSource:
         yield StateChange("ended", "stopped" if stop.is_set() else "end of the file", time.monotonic())
 
     def _open(self) -> InputContainer:
-        if self._path.is_dir():
+        if isinstance(self._file, str):
+            try:
+                return av.open(self._file, timeout=_ANSWER)
+            except (av.error.FFmpegError, OSError, ValueError) as error:
+                raise explain(self.name, error) from None
+        if self._file.is_dir():
             raise SourceError(f"{self.name}: is a folder, not a file")
         try:
             # The plain path would be taken for a URL or a pattern where it looks like one.
-            return av.open(f"file:{self._path}", options={"pattern_type": "none"})
+            return av.open(f"file:{self._file}", options={"pattern_type": "none"})
         except FileNotFoundError:
             raise SourceNotFoundError(f"{self.name}: no such file") from None
         except PermissionError:
             raise SourceError(f"{self.name}: permission denied") from None
         except (av.error.FFmpegError, ValueError) as error:
-            if self._path.is_file() and self._path.stat().st_size == 0:
+            if self._file.is_file() and self._file.stat().st_size == 0:
                 raise SourceError(f"{self.name}: the file is empty") from None
             text = "it is cut short or no media file" if isinstance(error, ValueError) else str(error.strerror)
             raise SourceError(f"{self.name}: {text}") from None

@@ -1,80 +1,82 @@
-"""Sources that come over a network or from a device: opened again, with back-off, whenever they end or stall."""
+"""What never ends by itself is opened again, with back-off, whenever it ends or stalls."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Generator
 from contextlib import closing
+from typing import Protocol
 
-import av
-from av.container import InputContainer
-
-from ..errors import SourceAuthError, SourceError, SourceNotFoundError, redact
+from ..errors import SourceError
 from ..values import StateChange
 from .base import Item, SourceOptions, Tally
-from .demux import TICK, Session, StalledError, Watch
 from .timeline import Timeline
 
-_ANSWER = 5.0
-"A server or a device has so long to answer when it is opened, s."
+TICK = 0.25
+"Waiting is interrupted so often to look at the clock and at the stop event, s."
 
 
-class LiveSource:
-    """Anything that PyAV opens and that never ends by itself.
+class StalledError(SourceError):
+    """Nothing came for too long."""
+
+
+class Connection(Protocol):
+    """A device or a stream while it is open."""
+
+    def items(self, stop: threading.Event) -> Generator[Item | None]:
+        """Yield what comes, `online` with the first picture, None at least every TICK; end where the source ends.
+
+        Raises StalledError, or another SourceError where it failed.
+        """
+
+    def close(self) -> None:
+        """Release it."""
+
+
+class LiveSource(ABC):
+    """A source that is opened again for ever.
 
     Args:
         name: what to call it, credentials removed.
-        file: what PyAV opens.
-        format: PyAV's name of the format, or None to find out.
-        settings: PyAV's options.
-        resumable: reading can go on after a read timeout; where it can't, the read timeout is the stall time.
+        options: how it is watched.
     """
 
     live = True
 
-    def __init__(
-        self,
-        name: str,
-        file: str,
-        options: SourceOptions,
-        *,
-        format: str | None = None,
-        settings: Mapping[str, str] | None = None,
-        resumable: bool = True,
-    ) -> None:
+    def __init__(self, name: str, options: SourceOptions) -> None:
         self.name = name
         self.tally = Tally()
-        self._file = file
         self._options = options
-        self._format = format
-        self._settings = dict(settings or {})
-        self._resumable = resumable
 
-    def close(self) -> None:
+    @abstractmethod
+    def _connect(self, timeline: Timeline, number: int) -> Connection:
+        """Open it for the number-th time, from 0. Raises SourceError whose text begins with the name."""
+
+    def close(self) -> None:  # noqa: B027 - meant to do nothing
         """Do nothing: the generator closes what it opened."""
 
     def items(self, stop: threading.Event) -> Generator[Item]:
         """See `Source.items`."""
+        with closing(self.run(stop)) as ticking:
+            for item in ticking:
+                if item is not None:
+                    yield item
+
+    def run(self, stop: threading.Event) -> Generator[Item | None]:
+        """As `items`, and None at least every TICK: for those who have something else to do in this thread."""
         timeline = Timeline(live=True)
         first, last = self._options.backoff
         wait, failed, number = first, 0, 0
         yield StateChange("connecting", arrived=time.monotonic())
         while not stop.is_set():
             try:
-                with closing(self._connect()) as container:
+                with closing(self._connect(timeline, number)) as connection:
                     timeline.restart()
-                    session = Session(
-                        container,
-                        timeline,
-                        self.tally,
-                        number=number,
-                        audio=self._options.audio,
-                        watch=Watch(self._options.stall),
-                    )
                     number += 1
-                    for item in session.items(stop):
-                        if isinstance(item, StateChange) and item.state == "online":
+                    for item in connection.items(stop):
+                        if isinstance(item, StateChange) and item.state == "online" and (failed or number == 1):
                             self.tally.reconnects += number > 1
                             wait, failed = first, 0
                         yield item
@@ -82,57 +84,18 @@ class LiveSource:
             except StalledError as error:
                 why = str(error)
                 yield StateChange("stalled", why, time.monotonic())
-            except (av.error.FFmpegError, OSError, ValueError) as error:
-                refusal = error if isinstance(error, SourceError) else self._explain(error)
+            except SourceError as error:
                 if number == 0:
-                    raise refusal from None
-                why = str(refusal).removeprefix(f"{self.name}: ")
+                    raise
+                why = str(error).removeprefix(f"{self.name}: ")
             if stop.is_set():
                 break
             failed += 1
             if self._options.retries is not None and failed > self._options.retries:
                 raise SourceError(f"{self.name}: {why}; gave up after {failed - 1} attempts to open it again")
             yield StateChange("retrying", f"{why}; next attempt in {wait:g} s", time.monotonic())
-            stop.wait(wait)
+            deadline = time.monotonic() + wait
+            while (left := deadline - time.monotonic()) > 0 and not stop.wait(min(left, TICK)):
+                yield None
             wait = min(wait * 2, last)
         yield StateChange("ended", "stopped", time.monotonic())
-
-    def _connect(self) -> InputContainer:
-        stall = self._options.stall
-        started = time.monotonic()
-        try:
-            return av.open(
-                self._file,
-                format=self._format,
-                options=self._settings,
-                timeout=(_ANSWER, TICK if self._resumable else stall),
-            )
-        except (av.error.FFmpegError, OSError, ValueError) as error:
-            if time.monotonic() - started >= _ANSWER - 0.1:
-                raise SourceError(f"{self.name}: no answer within {_ANSWER:g} s; is the host reachable?") from None
-            raise self._explain(error) from None
-
-    def _explain(self, error: Exception) -> SourceError:
-        """Turn PyAV's error, which may quote the URL with its password, into one fit to be shown."""
-        if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
-            return SourceAuthError(f"{self.name}: the server refused the user or the password")
-        if isinstance(error, av.error.HTTPNotFoundError | FileNotFoundError):
-            return SourceNotFoundError(f"{self.name}: there is no such stream or device")
-        if isinstance(error, PermissionError):
-            return SourceAuthError(f"{self.name}: permission denied")
-        if isinstance(error, ConnectionRefusedError):
-            return SourceError(f"{self.name}: connection refused; is the server running on that port?")
-        text = getattr(error, "strerror", None) or type(error).__name__
-        return SourceError(f"{self.name}: {redact(str(text))}")
-
-
-def rtsp(url: str, options: SourceOptions) -> LiveSource:
-    """Return a source for an `rtsp://` URL, opened for the least delay."""
-    settings = {
-        "rtsp_transport": options.transport,
-        "probesize": "32",
-        "analyzeduration": "0",
-        "fflags": "nobuffer",
-        "user_agent": "truefeed",
-    }
-    return LiveSource(redact(url), url, options, settings=settings)
