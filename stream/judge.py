@@ -20,7 +20,7 @@ from ..engines import EngineError
 from .analyzer import Analyzer
 from .config import Engine
 from .errors import TruefeedError
-from .media import Found, Kind, is_webp, kind_of, read_animation, read_picture
+from .media import Found, Kind, claims_media, is_webp, kind_of, read_animation, read_picture
 from .models import Models, card_of
 from .sources import SourceOptions
 from .sources.files import FileSource
@@ -88,6 +88,8 @@ def judge(found: Found, models: Models) -> Report | None:
         kind = kind_of(found.path)
         if kind is None:
             return _no_media(found)
+        if kind == "audio" and models.voice is None:
+            raise EngineError(f"{found.path}: there is no voice model to judge a sound with; see `truefeed doctor`")
         analyzer = Analyzer(models, source=str(found.path))
         if kind == "image":
             return _report(found.path, kind, analyzer.image(read_picture(found.path)), None, models)
@@ -97,18 +99,21 @@ def judge(found: Found, models: Models) -> Report | None:
         return _failed(found.path, kind, str(error) or type(error).__name__)
 
 
-def _feed(path: Path, analyzer: Analyzer) -> float | None:
+def _feed(path: Path, analyzer: Analyzer) -> float:
     """Show the file to the analyzer; return its length, s."""
-    end: float | None = None
+    end = 0.0
+    latest: float | None = None
     source = FileSource(path, SourceOptions(pace="fast"))
     with closing(source.items(threading.Event())) as items:
         for item in items:
             if isinstance(item, Frame):
                 analyzer.frame(item, item.bitrate_kbps)
-                end = max(end or 0.0, item.t)
+                # How long the last picture stands is not told: as long as the one before it, then.
+                stands = min(item.t - latest, 1.0) if latest is not None else 0.0
+                latest, end = item.t, max(end, item.t + stands)
             elif isinstance(item, AudioChunk):
                 analyzer.audio(item)
-                end = max(end or 0.0, item.t + len(item.samples) / item.rate)
+                end = max(end, item.t + len(item.samples) / item.rate)
     return end
 
 
@@ -144,10 +149,14 @@ def _identity(models: Models, *, sound: bool) -> dict[str, str]:
 
 
 def _no_media(found: Found) -> Report | None:
-    if not found.named:
+    if not found.named and not claims_media(found.path):
         return None
-    empty = found.path.stat().st_size == 0
-    return _failed(found.path, None, f"{found.path}: {'the file is empty' if empty else 'no video, picture or sound'}")
+    why = "no video, picture or sound can be found in it"
+    if found.path.stat().st_size == 0:
+        why = "the file is empty"
+    elif claims_media(found.path):
+        why += "; it is damaged or cut short"
+    return _failed(found.path, None, f"{found.path}: {why}")
 
 
 def _failed(path: Path, kind: Kind | None, error: str) -> Report:

@@ -33,6 +33,9 @@ _PICTURES = (
 _NO_MEDIA = {"tty", "bin", "xbin", "adf", "idf", "hls", "applehttp", "concat", "dash", "rtsp", "sdp", "lavfi"}
 _NO_MEDIA |= {"ass", "srt", "webvtt", "subviewer", "vobsub", "jacosub", "lrc"}
 _ANIMATION_FRAMES = 600
+_SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".flv", ".wmv"}
+_SUFFIXES |= {".3gp", ".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".wma"}
+_SUFFIXES |= {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,11 @@ def _folder(folder: Path) -> Iterator[Found]:
 
 def _refused(error: OSError) -> Found:
     return Found(Path(error.filename), True, f"{error.filename}: {(error.strerror or 'cannot be read').lower()}")
+
+
+def claims_media(path: Path) -> bool:
+    """Tell whether the name promises media, so that a file which holds none is damaged rather than of no interest."""
+    return path.suffix.lower() in _SUFFIXES
 
 
 def kind_of(path: Path) -> Kind | None:

@@ -1,0 +1,296 @@
+"""`truefeed watch` from real files and servers to events."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clips import moving_face, write_video
+from rtsp_server import RtspServer, available, free_port
+from truefeed.stream.analyzer import Analyzer
+from truefeed.stream.cli import main
+from truefeed.stream.models import Models
+from truefeed.stream.sources import SourceOptions, open_source
+from truefeed.stream.values import AudioChunk, Frame, Verdict
+
+ROOT = Path(__file__).parents[1]
+SUMMARY = ["event", "frames_read", "frames_scored", "dropped"]
+
+needs_server = pytest.mark.skipif(not available(), reason="gst-rtsp-server is not installed")
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four seconds of a face, with sound."""
+    return write_video(tmp_path_factory.mktemp("clip") / "a face.mp4", moving_face(4), tone=300)
+
+
+@pytest.fixture(scope="module")
+def server(clip: Path) -> Iterator[RtspServer]:
+    with RtspServer(clip, user="me", password="s3cret") as running:
+        yield running
+
+
+def _watch(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, list[dict[str, Any]], str]:
+    code = main(["watch", *map(str, words), "--json"])
+    out, err = capsys.readouterr()
+    return code, [json.loads(line) for line in out.splitlines()], err
+
+
+def _of(events: list[dict[str, Any]], kind: str, source: object = None) -> list[dict[str, Any]]:
+    return [e for e in events if e["event"] == kind and (source is None or e["source"] == str(source))]
+
+
+def test_a_file_gives_states_verdicts_and_a_summary(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, events, err = _watch(capsys, clip, "--pace", "fast")
+    assert (code, err) == (0, "")
+    assert [e["state"] for e in _of(events, "stream")] == ["online", "ended"]
+    verdicts = _of(events, "verdict")
+    assert list(verdicts[0]) == ["event", "source", "t", "fake", "status", "reasons", "voice", "faces", "latency_ms"]
+    assert list(verdicts[0]["faces"][0]) == ["id", "fake", "box"]
+    times = [v["t"] for v in verdicts]
+    assert times == sorted(times)
+    summary = events[-1]
+    assert list(summary)[:4] == SUMMARY
+    assert (summary["frames_read"], summary["dropped"]) == (100, 0)
+    assert summary["frames_scored"] == len(verdicts)
+    assert {
+        "alerts",
+        "reconnects",
+        "decode_errors",
+        "latency_ms_p50",
+        "latency_ms_p95",
+        "seconds",
+        "scored_fps",
+    } <= set(summary)
+
+
+def test_a_file_paced_as_live_loses_nothing(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, events, _ = _watch(capsys, clip)
+    assert code == 0
+    assert (events[-1]["frames_read"], events[-1]["dropped"]) == (100, 0)
+    assert events[-1]["seconds"] >= 3.9
+
+
+def test_the_thread_changes_no_score(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    analyzer = Analyzer(Models.load("cpu"), source=str(clip))
+    direct: list[Verdict] = []
+    for item in open_source(str(clip), SourceOptions(pace="fast")).items(threading.Event()):
+        if isinstance(item, Frame) and (verdict := analyzer.frame(item, item.bitrate_kbps)) is not None:
+            direct.append(verdict)
+        elif isinstance(item, AudioChunk):
+            analyzer.audio(item)
+    _, events, _ = _watch(capsys, clip, "--pace", "fast", "--engine", "cpu")
+    threaded = [(e["t"], e["fake"], e["status"], e["voice"]) for e in _of(events, "verdict")]
+    assert threaded == [
+        (round(v.t, 3), v.fake and round(v.fake, 4), v.status, v.voice and round(v.voice, 4)) for v in direct
+    ]
+
+
+def test_several_sources_are_told_apart(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = write_video(tmp_path / "b.mp4", moving_face(2))
+    code, events, err = _watch(capsys, clip, other, clip, tmp_path / "absent.mp4", "--pace", "fast")
+    assert code == 1
+    assert err.startswith(f"truefeed: {tmp_path / 'absent.mp4'}: no such file")
+    assert len(err.splitlines()) == 1
+    read = {e["source"]: e["frames_read"] for e in _of(events, "summary")}
+    assert read == {str(clip): 100, str(other): 50, f"{clip} (2)": 100, str(tmp_path / "absent.mp4"): 0}
+    assert [e["state"] for e in _of(events, "stream", tmp_path / "absent.mp4")] == ["ended"]
+    # Fair: the short file is not served after the long ones.
+    order = [e["source"] for e in _of(events, "verdict")]
+    assert len(set(order[:6])) == 3
+
+
+def test_an_alert_is_raised_by_the_threshold_of_the_user(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, events, _ = _watch(capsys, clip, "--pace", "fast", "--alert-at", "0", "--clear-at", "0", "--fail-on-alert")
+    alerts = _of(events, "alert")
+    raised = [a for a in alerts if a["raised"]]
+    assert code == (3 if raised else 0)
+    assert events[-1]["alerts"] == len(raised)
+    if alerts:
+        assert list(alerts[0])[:6] == ["event", "raised", "subject", "probability", "t", "evidence"]
+
+
+def test_a_sound_without_picture_gives_verdicts_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import numpy as np
+    import soundfile
+
+    soundfile.write(tmp_path / "tone.wav", np.sin(np.arange(160000) / 20) * 0.3, 16000)
+    code, events, _ = _watch(capsys, tmp_path / "tone.wav", "--pace", "fast")
+    assert code == 0
+    assert events[-1]["event"] == "summary"
+    assert all(v["faces"] == [] for v in _of(events, "verdict"))
+
+
+def test_seconds_ends_a_file_by_its_own_time(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, events, _ = _watch(capsys, clip, "--pace", "fast", "--seconds", "2")
+    assert code == 0
+    assert max(v["t"] for v in _of(events, "verdict")) < 2
+    assert [e["state"] for e in _of(events, "stream")] == ["online", "ended"]
+
+
+def test_run_stream_takes_what_watch_takes(clip: Path) -> None:
+    words = [sys.executable, str(ROOT / "run_stream.py"), str(clip), "--pace", "fast", "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout.splitlines()[-1])["frames_read"] == 100
+
+
+@pytest.mark.parametrize("name", ["-odd.mp4", "with  space.mp4", "ümläut ☃.mp4", "a%03d.mp4", "http:x.mp4", "0"])
+def test_odd_names(clip: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(clip.read_bytes())
+    spec = f"./{name}" if name == "0" else name
+    words = [sys.executable, "-m", "truefeed.stream", "watch", "--pace", "fast", "--json", "--seconds", "1", "--", spec]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("content", [b"", b"no media at all\n", bytes(2000)])
+def test_what_is_no_media_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes) -> None:
+    path = tmp_path / "x.mp4"
+    path.write_bytes(content)
+    code, events, err = _watch(capsys, path)
+    assert code == 1
+    assert err.startswith(f"truefeed: {path}: ")
+    assert len(err.splitlines()) == 1
+    assert [e["event"] for e in events] == ["stream", "summary"]
+
+
+@needs_server
+def test_a_stream_over_rtsp(server: RtspServer, capsys: pytest.CaptureFixture[str]) -> None:
+    code, events, err = _watch(capsys, server.url, "--seconds", "4")
+    assert (code, err) == (0, "")
+    source = server.url.replace("me:s3cret", "***")
+    assert [e["state"] for e in _of(events, "stream", source)] == ["online", "ended"]
+    assert len(_of(events, "verdict", source)) > 10
+    assert "s3cret" not in json.dumps(events)
+
+
+@needs_server
+def test_wrong_credentials_and_addresses_are_one_line_each(
+    server: RtspServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = server.url.replace("s3cret", "n0pe")
+    nobody = f"rtsp://me:n0pe@127.0.0.1:{free_port()}/live"
+    nothing = server.url.replace("/live", "/nothing")
+    code, events, err = _watch(capsys, wrong, nobody, nothing)
+    assert code == 1
+    assert "n0pe" not in err + json.dumps(events)
+    lines = err.splitlines()
+    assert len(lines) == 3
+    assert any("refused the user or the password" in line for line in lines)
+    assert any("connection refused" in line for line in lines)
+    assert any("no such stream" in line for line in lines)
+
+
+class _Running:
+    """A watch in a process of its own, whose events are read as they come."""
+
+    def __init__(self, *words: str) -> None:
+        command = [sys.executable, "-m", "truefeed.stream", "watch", *words, "--json"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.events: list[dict[str, Any]] = []
+
+    def until(self, kind: str, **values: object) -> dict[str, Any]:
+        """Read on to an event of that kind with those values."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            event = json.loads(line)
+            self.events.append(event)
+            if event["event"] == kind and all(event.get(k) == v for k, v in values.items()):
+                return dict(event)
+        raise AssertionError(f"ended without {kind} {values}: {self.events[-3:]}")
+
+    def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
+        """Send the signal; return the exit code and what was written to stderr."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=30)
+        self.events += [json.loads(line) for line in out.splitlines()]
+        return self.process.returncode, err
+
+
+@needs_server
+def test_a_killed_server_is_noticed_and_found_again(clip: Path) -> None:
+    with RtspServer(clip) as server:
+        running = _Running(server.url, "--stall", "2")
+        running.until("verdict", status="real")
+        server.kill()
+        running.until("stream", state="retrying")
+        server.restart()
+        running.until("stream", state="online")
+        fresh = running.until("verdict")
+        assert fresh["reasons"] == ["too-short"]  # the window began anew
+        code, err = running.end()
+    assert (code, err) == (0, "")
+    assert running.events[-1]["reconnects"] == 1
+
+
+@needs_server
+def test_a_frozen_server_is_noticed(clip: Path) -> None:
+    with RtspServer(clip) as server:
+        running = _Running(server.url, "--stall", "1")
+        running.until("verdict")
+        server.freeze()
+        running.until("stream", state="stalled")
+        code, err = running.end(signal.SIGTERM)
+        server.thaw()
+    assert (code, err) == (0, "")
+    assert [e["state"] for e in running.events if e["event"] == "stream"][-1] == "ended"
+    assert running.events[-1]["event"] == "summary"
+
+
+@needs_server
+def test_an_end_while_a_frozen_server_is_being_opened(clip: Path) -> None:
+    with RtspServer(clip) as server:
+        server.freeze()
+        running = _Running(server.url)
+        time.sleep(2)
+        code, err = running.end()
+        server.thaw()
+    assert (code, err) == (0, "")
+    assert running.events[-1]["event"] == "summary"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_with_the_summary(clip: Path, number: signal.Signals) -> None:
+    running = _Running(str(clip), str(clip))
+    running.until("verdict")
+    code, err = running.end(number)
+    assert (code, err) == (0, "")
+    assert [e["event"] for e in running.events[-2:]] == ["stream", "summary"]
+    assert len(_of(running.events, "summary")) == 2
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(clip: Path) -> None:
+    running = _Running(str(clip))
+    running.until("verdict")
+    assert running.process.stdout is not None
+    assert running.process.stderr is not None
+    running.process.stdout.close()
+    assert running.process.wait(timeout=20) == 0
+    assert running.process.stderr.read() == ""
+    running.process.stderr.close()
+
+
+def test_no_thread_is_left(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = set(threading.enumerate())
+    _watch(capsys, clip, "--seconds", "1")
+    assert set(threading.enumerate()) <= before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert not [n for n in os.listdir("/proc/self/fd") if _is(n, clip)]  # noqa: PTH208
+
+
+def _is(number: str, path: Path) -> bool:
+    try:
+        return os.readlink(f"/proc/self/fd/{number}") == str(path)  # noqa: PTH115
+    except OSError:
+        return False
