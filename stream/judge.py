@@ -79,8 +79,11 @@ def _in_order(pool: ProcessPoolExecutor, files: Sequence[Found], ahead: int) -> 
         yield waiting.popleft().result()
 
 
-def judge(found: Found, models: Models) -> Report | None:
-    """Judge one file; whatever is wrong with it stands in the report. None where a folder holds what is no media."""
+def judge(found: Found, models: Models, analyzer: Analyzer | None = None) -> Report | None:
+    """Judge one file; whatever is wrong with it stands in the report. None where a folder holds what is no media.
+
+    A caller that wants to see more than the report brings the analyzer, fresh.
+    """
     if found.error is not None:
         return _failed(found.path, None, found.error)
     kind: Kind | None = None
@@ -90,7 +93,7 @@ def judge(found: Found, models: Models) -> Report | None:
             return _no_media(found)
         if kind == "audio" and models.voice is None:
             raise EngineError(f"{found.path}: there is no voice model to judge a sound with; see `truefeed doctor`")
-        analyzer = Analyzer(models, source=str(found.path))
+        analyzer = analyzer or Analyzer(models, source=str(found.path))
         if kind == "image":
             return _report(found.path, kind, analyzer.image(read_picture(found.path)), None, models)
         seconds = (_animation if is_webp(found.path) else _feed)(found.path, analyzer)
