@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from .check import Check
 
@@ -61,54 +60,42 @@ def _has(name: str, mode: str) -> bool:
 def cameras() -> Iterator[Check]:
     import cv2
 
-    numbers = _camera_numbers()
-    for number in numbers:
-        name = Path(f"/sys/class/video4linux/video{number}/name")
-        title = name.read_text().strip() if name.exists() else "camera"
+    from .sources import list_cameras
+
+    found = list_cameras()
+    for camera in found:
+        label = f"camera {camera.spec}"
         with _silence():
-            camera = cv2.VideoCapture(number)
-            works, frame = camera.read() if camera.isOpened() else (False, None)
-            camera.release()
-        if works and frame is not None:
+            device = cv2.VideoCapture(int(camera.spec))
+            frame = device.read()[1] if device.isOpened() else None
+            device.release()
+        if frame is not None:
             size = f"{frame.shape[1]}x{frame.shape[0]}"
-            yield Check("devices", f"camera {number}", "ok", f"{title}, {size}: truefeed watch {number}")
-        elif not os.access(f"/dev/video{number}", os.R_OK | os.W_OK) and sys.platform == "linux":
-            yield Check(
-                "devices", f"camera {number}", "broken", f"{title}: no permission", "sudo usermod -aG video $USER"
-            )
-        elif sys.platform == "linux":
-            # A camera has a second device for metadata, which never gives a picture.
-            yield Check(
-                "devices", f"camera {number}", "absent", f"{title}: gives no picture, or another program has it"
-            )
-    if not numbers:
+            yield Check("devices", label, "ok", f"{camera.name}, {size}: truefeed watch {camera.spec}")
+        elif sys.platform == "linux" and not os.access(f"/dev/video{camera.spec}", os.R_OK | os.W_OK):
+            yield Check("devices", label, "broken", f"{camera.name}: no permission", "sudo usermod -aG video $USER")
+        else:
+            yield Check("devices", label, "broken", f"{camera.name}: gives no picture, or another program has it")
+    if not found:
         yield Check("devices", "camera", "absent", "none found; a file, a stream or `demo` serves as well")
 
 
-def _camera_numbers() -> list[int]:
-    if sys.platform == "linux":
-        return sorted(int(p.name[5:]) for p in Path("/dev").glob("video*") if p.name[5:].isdigit())
-    return [0, 1, 2]
-
-
 def microphones() -> Iterator[Check]:
+    from .errors import MissingExtraError
+    from .sources import list_microphones
+
     try:
         with _silence():
-            import pyaudio
-    except ImportError:
+            found = list_microphones()
+    except MissingExtraError:
         fix = "pip install 'truefeed[mic]'"
         if sys.platform == "linux":
             fix = f"sudo apt-get install portaudio19-dev gcc python3-dev && {fix}"
         yield Check("devices", "microphone", "absent", "pyaudio is not installed", fix)
         return
-    with _silence():
-        audio = pyaudio.PyAudio()
-        found = [audio.get_device_info_by_index(i) for i in range(audio.get_device_count())]
-        audio.terminate()
-    inputs = [d for d in found if int(d["maxInputChannels"]) > 0]
-    for device in inputs:
-        yield Check("devices", f"microphone {device['index']}", "ok", str(device["name"]))
-    if not inputs:
+    for microphone in found:
+        yield Check("devices", f"microphone {microphone.spec}", "ok", microphone.name)
+    if not found:
         yield Check("devices", "microphone", "absent", "no sound input found")
 
 

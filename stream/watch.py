@@ -23,7 +23,7 @@ _PATIENCE = 0.1
 def command(arguments: argparse.Namespace) -> int:
     """Run `truefeed watch`; returns the exit code."""
     given = {k: v for k, v in vars(arguments).items() if k not in ("command", "sources", "config")}
-    settings = build(arguments.sources, given, getattr(arguments, "config", None))
+    settings = build(getattr(arguments, "sources", []), given, getattr(arguments, "config", None))
     return watch(settings, sys.stdout, sys.stderr)
 
 
