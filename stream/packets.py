@@ -191,7 +191,10 @@ class PacketRing:
         packets = self.snapshot()
         if not packets:
             return None
-        for suffix in dict.fromkeys((path.suffix or ".mp4", ".mkv", ".ts")):
+        suffixes = [path.suffix or ".mp4", ".mkv"]
+        if packets[0].info.codec in ("h264", "hevc"):
+            suffixes.append(".ts")  # needs no header, which a camera may never have sent
+        for suffix in dict.fromkeys(suffixes):
             target = path.with_suffix(suffix)
             try:
                 _remux(packets, target)

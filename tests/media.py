@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 from collections.abc import Callable
 from fractions import Fraction
@@ -105,7 +106,14 @@ def ffmpeg(*arguments: str | Path) -> None:
     subprocess.run(["ffmpeg", "-y", "-v", "error", *map(str, arguments)], check=True)
 
 
-def rotate(source: Path, target: Path, degrees: int) -> Path:
-    """Copy a clip without re-encoding and tell players to turn it (counter-clockwise), as telephones do."""
-    ffmpeg("-display_rotation", str(degrees), "-i", source, "-c", "copy", target)
+def turned(source: Path, target: Path, matrix: tuple[int, int, int, int]) -> Path:
+    """Copy an MP4 file and have players show pixel (x, y) at (ax + cy, bx + dy), as telephones do.
+
+    matrix is a, b, c, d: (0, 1, -1, 0) turns clockwise by a quarter, (-1, 0, 0, 1) mirrors.
+    """
+    data = bytearray(source.read_bytes())
+    start = data.index(b"tkhd") + 44  # the video track comes first
+    a, b, c, d = (value << 16 for value in matrix)
+    data[start : start + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    target.write_bytes(data)
     return target

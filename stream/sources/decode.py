@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 import av
 import cv2
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.buffer import Buffer
 from av.packet import Packet
+from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -19,7 +22,8 @@ _PATIENCE = 300
 "Video packets passed over before decoding starts without a keyframe (some encoders refresh by and by)."
 _NO_PICTURE = 64
 "A packet of fewer bytes may hold no picture at all; failing to decode it says nothing about the next ones."
-_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180}
+_SQUEEZED = (0.4, 2.5)
+"Pixel aspects outside this are taken for a mistake."
 
 
 class VideoDecoder:
@@ -64,11 +68,28 @@ class VideoDecoder:
         self._context.flush_buffers()
 
 
-def picture(frame: VideoFrame) -> Image:
-    """Convert a decoded frame to BGR, square pixels, upright. Raises ValueError or FFmpegError."""
-    image = np.asarray(frame.to_ndarray(format="bgr24", threads=1), np.uint8)
-    turn = _TURNS.get(round(frame.rotation / 90) * 90 if frame.rotation != -180 else 180)
-    return image if turn is None else np.asarray(cv2.rotate(image, turn), np.uint8)
+def picture(frame: VideoFrame, aspect: float = 1.0) -> Image:
+    """Convert a decoded frame to BGR, square pixels, upright. Raises ValueError or FFmpegError.
+
+    Args:
+        frame: in any pixel format.
+        aspect: width of a pixel over its height.
+    """
+    width = max(1, round(frame.width * aspect)) if _SQUEEZED[0] < aspect < _SQUEEZED[1] else frame.width
+    image = np.asarray(frame.to_ndarray(format="bgr24", width=width, threads=1), np.uint8)
+    matrix = cast(Mapping[Type, Buffer], frame.side_data).get(Type.DISPLAYMATRIX)
+    return image if matrix is None else _upright(image, memoryview(matrix).cast("i").tolist())
+
+
+def _upright(image: Image, matrix: Sequence[int]) -> Image:
+    """Turn and mirror in quarters: pixel (x, y) is to be shown at (ax + cy, bx + dy)."""
+    a, b, _, c, d, *_ = matrix
+    if abs(a) < abs(b):
+        image = np.asarray(cv2.transpose(image), np.uint8)
+        a, d = c, b
+    if a >= 0 and d >= 0:
+        return image
+    return np.asarray(cv2.flip(image, 1 if d >= 0 else 0 if a >= 0 else -1), np.uint8)
 
 
 def sound(frame: AudioFrame) -> Floats:

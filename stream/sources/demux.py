@@ -148,12 +148,13 @@ class Session:
 
     def _pictures(self, packet: AvPacket[Any], arrived: float) -> Iterator[Frame]:
         assert self._decoder is not None
+        assert self._video is not None
         for frame in self._decoder.decode(packet):
             placed = self._timeline.place("video", frame.time, arrived, _length(frame))
             if placed is None:
                 continue
             try:
-                image = picture(frame)
+                image = picture(frame, float(self._video.sample_aspect_ratio or 1))
             except (av.error.FFmpegError, ValueError):
                 self._tally.decode_errors += 1
                 continue

@@ -20,6 +20,8 @@ from .timeline import Timeline
 
 _ANSWER = 10.0
 "A web server has so long to answer, s."
+_HOLE = 10.0
+"Nothing is held back for longer than this, s."
 
 
 class FileSource:
@@ -72,6 +74,8 @@ class FileSource:
             raise SourceNotFoundError(f"{self.name}: no such file") from None
         except PermissionError:
             raise SourceError(f"{self.name}: permission denied") from None
+        except EOFError:
+            raise SourceError(f"{self.name}: there is nothing in it") from None
         except (av.error.FFmpegError, ValueError) as error:
             if self._file.is_file() and self._file.stat().st_size == 0:
                 raise SourceError(f"{self.name}: the file is empty") from None
@@ -80,13 +84,17 @@ class FileSource:
 
 
 def paced(items: Iterator[Item], stop: threading.Event) -> Iterator[Item]:
-    """Hold frames and sound back until their time has come on the wall clock; a late consumer is caught up with."""
+    """Hold frames and sound back until their time has come on the wall clock; a late consumer is caught up with.
+
+    A hole of hours, which is a broken timestamp, is not waited for.
+    """
     start: float | None = None
     for item in items:
         if isinstance(item, Frame | AudioChunk):
             now = time.monotonic()
             if start is None:
                 start = now - item.t
+            start = min(start, now - item.t + _HOLE)
             if start + item.t > now and stop.wait(start + item.t - now):
                 return
             item = replace(item, arrived=max(now, start + item.t))
