@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +16,25 @@ from .capture import Capture, End
 from .config import StreamSettings
 from .models import Models
 from .sinks.base import Sink
-from .sources import Source
 from .values import AudioChunk, Frame, StateChange, StreamState, Verdict, VoiceVerdict
 
 _AT_ONCE = 64
 "Items taken from one source before the next has its turn."
 _LATENCIES = 10_000
 "Verdicts over which the latency is summed up: enough for the tail, and flat over weeks."
+NOTHING: Mapping[str, Any] = {
+    "frames_read": 0,
+    "frames_scored": 0,
+    "dropped": 0,
+    "alerts": 0,
+    "reconnects": 0,
+    "decode_errors": 0,
+    "latency_ms_p50": None,
+    "latency_ms_p95": None,
+    "seconds": 0.0,
+    "scored_fps": 0.0,
+}
+"The summary of a source that gave nothing; its keys are a contract."
 
 
 class Line:
@@ -30,35 +42,33 @@ class Line:
 
     def __init__(
         self,
-        source: Source,
-        stream: StreamSettings,
+        name: str,
+        capture: Capture,
         models: Models,
+        alarm: Alarm,
         sink: Sink,
         *,
-        name: str,
-        wake: threading.Event,
         seconds: float | None = None,
     ) -> None:
         """Make the line; nothing is opened before `start`.
 
         Args:
-            source: to be captured; the line closes it.
-            stream: its settings.
+            name: what the source is called in the results.
+            capture: of the source; the line starts it and asks it to stop.
             models: shared with the other lines.
+            alarm: of this source.
             sink: takes the results; the line does not close it.
-            name: what the source is called in them.
-            wake: set whenever something has come.
             seconds: end after so long, s: by the clock for a live source, by media time for a file.
         """
         self.name = name
-        self.live = source.live
+        self.live = capture.source.live
         self.alerts = 0
         self.error: Exception | None = None
         "Why it ended before its time."
         self.ended = False
-        self.capture = Capture(source, wake=wake)
+        self.capture = capture
         self._analyzer = Analyzer(models, source=name)
-        self._alarm = Alarm(alarm_settings(models, stream))
+        self._alarm = alarm
         self._sink, self._seconds = sink, seconds
         self._voice: VoiceVerdict | None = None
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
@@ -173,6 +183,7 @@ class Line:
         took = self._stopped - self._started
         p50, p95 = np.percentile(self._latencies, (50, 95)) * 1000 if self._latencies else (None, None)
         return {
+            **NOTHING,
             "frames_read": stats.frames_read,
             "frames_scored": self._scored,
             "dropped": stats.dropped,

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, TextIO
 
+from .alarm import AlarmSettings
 from .config import StreamSettings, WatchSettings
 from .errors import redact
+from .line import NOTHING
+from .models import Models
+from .packets import PacketRing
 from .sinks.base import Sink, Sinks
 from .sinks.human import Human
 from .sinks.jsonl import JsonLines
@@ -38,7 +42,9 @@ class Outputs:
         for sink in self._shared:
             sink.close()
 
-    def sink(self, name: str, stream: StreamSettings) -> Sink:
+    def sink(
+        self, name: str, stream: StreamSettings, models: Models, alarm: AlarmSettings, packets: PacketRing
+    ) -> Sink:
         """Return what takes the results of one source."""
         sinks = Sinks(list(self._shared), self._err)
         self._own.append(sinks)
@@ -51,6 +57,13 @@ class Outputs:
 
     def idle(self) -> None:
         """To be called often: a window wants to be served also while no picture comes."""
+
+    def absent(self, name: str, error: Exception) -> None:
+        """Tell that a source could not even be tried; whoever reads the events finds its summary too."""
+        self.failed(name, error)
+        for sink in self._shared:
+            if not isinstance(sink, Human):
+                sink.summary(name, dict(NOTHING))
 
     def failed(self, name: str, error: Exception) -> None:
         """Tell that a source cannot go on."""

@@ -8,10 +8,12 @@ import threading
 from collections.abc import Sequence
 from typing import TextIO
 
+from .alarm import Alarm
+from .capture import Capture
 from .config import StreamSettings, WatchSettings, build
 from .errors import SourceError, redact
 from .interrupt import Interrupt
-from .line import Line
+from .line import Line, alarm_settings
 from .models import Models
 from .outputs import Outputs
 from .sources import Source, SourceOptions, open_source
@@ -47,13 +49,7 @@ def watch(settings: WatchSettings, out: TextIO, err: TextIO) -> int:
         try:
             if opened and not interrupt.asked:
                 wake = threading.Event()
-                models = Models.load(
-                    settings.engine, settings.faces, face_model=settings.model, voice_model=settings.voice_model
-                )
-                lines = [
-                    Line(s, o, models, outputs.sink(n, o), name=n, wake=wake, seconds=settings.seconds)
-                    for n, s, o in opened
-                ]
+                lines = _lines(settings, outputs, opened, wake)
                 _turn(lines, outputs, wake, interrupt)
         finally:
             _close(lines)
@@ -62,9 +58,23 @@ def watch(settings: WatchSettings, out: TextIO, err: TextIO) -> int:
     return 1 if failed or any(line.error for line in lines) else 0
 
 
-def _open(streams: Sequence[StreamSettings], outputs: Outputs) -> tuple[list[tuple[str, Source, StreamSettings]], int]:
+_Opened = tuple[str, Source, StreamSettings]
+
+
+def _lines(settings: WatchSettings, outputs: Outputs, opened: Sequence[_Opened], wake: threading.Event) -> list[Line]:
+    models = Models.load(settings.engine, settings.faces, face_model=settings.model, voice_model=settings.voice_model)
+    lines = []
+    for name, source, stream in opened:
+        alarm = alarm_settings(models, stream)
+        capture = Capture(source, wake=wake)
+        sink = outputs.sink(name, stream, models, alarm, capture.packets)
+        lines.append(Line(name, capture, models, Alarm(alarm), sink, seconds=settings.seconds))
+    return lines
+
+
+def _open(streams: Sequence[StreamSettings], outputs: Outputs) -> tuple[list[_Opened], int]:
     """Return the sources that can be tried, with their names, and how many could not."""
-    opened: list[tuple[str, Source, StreamSettings]] = []
+    opened: list[_Opened] = []
     failed = 0
     for stream in streams:
         options = SourceOptions(
@@ -75,7 +85,7 @@ def _open(streams: Sequence[StreamSettings], outputs: Outputs) -> tuple[list[tup
             source = open_source(stream.url, options)
         except SourceError as error:
             failed += 1
-            outputs.failed(_free(stream.name or redact(stream.url), taken), error)
+            outputs.absent(_free(stream.name or redact(stream.url), taken), error)
         else:
             opened.append((_free(stream.name or source.name, taken), source, stream))
     return opened, failed
