@@ -17,6 +17,8 @@ from .blend import Subject, make
 from .degrade import degrade
 
 MEAN, STD = 127.5, 127.5
+DONORS = 0.3
+"Share of the fakes that are swaps."
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         """Draw one pair: (2, 3, S, S) normalised RGB, and (2, m, m) masks."""
         index = int(rng.choice(len(self.files), p=self.weight))
         subject = self.subject(index, rng)
-        donor = self.subject(self._alike(index, rng)) if rng.random() < 0.3 else None
+        donor = self.subject(self._alike(index, rng)) if rng.random() < DONORS else None
         fake = make(subject, donor, rng)
         real, forged = degrade([subject.image, fake.image], rng)
         matrix = self._cut(subject.image.shape[0], rng)

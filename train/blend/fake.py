@@ -30,8 +30,8 @@ class Fake:
     kind: str
 
 
-_KINDS = ("self", "donor", "reenact")
-_SHARES = (0.5, 0.25, 0.25)
+_REENACTED = 0.35
+"Share of the fakes without a donor that are reenacted; the rest are self-blended."
 
 
 def make(subject: Subject, donor: Subject | None, rng: np.random.Generator) -> Fake:
@@ -42,20 +42,18 @@ def make(subject: Subject, donor: Subject | None, rng: np.random.Generator) -> F
 
     Args:
         subject: the genuine face.
-        donor: another person's face for swaps; without one, `donor` becomes `self`.
+        donor: another person's face: the fake becomes a swap.
         rng: the only source of chance.
     """
-    kind = str(rng.choice(_KINDS, p=_SHARES))
-    if kind == "donor" and donor is None:
-        kind = "self"
+    kind = "donor" if donor else "reenact" if rng.random() < _REENACTED else "self"
     size = subject.image.shape[0]
     region = masks.pick(rng)
     if kind == "donor" and region in ("mouth", "eyes", "lower"):
-        region = str(rng.choice(["face", "brows-down", "inner"]))
+        region = str(rng.choice(["face", "brows-down", "inner"], p=[0.2, 0.4, 0.4]))
     if kind == "reenact":
         region = str(rng.choice(["mouth", "lower", "brows-down", "face"], p=[0.4, 0.25, 0.2, 0.15]))
     hard = masks.hull(subject.mesh, region, size, rng)
-    if kind == "donor" and donor is not None:
+    if donor:
         front, back = _swap(subject, donor, hard, rng), subject.image
     elif kind == "reenact":
         front, back = _reenact(subject, rng), subject.image
@@ -77,7 +75,10 @@ def _self(subject: Subject, rng: np.random.Generator) -> tuple[Image, Image]:
 
 
 def _swap(subject: Subject, donor: Subject, hard: Floats, rng: np.random.Generator) -> Image:
-    front = warp.onto(donor.image, donor.mesh, subject.mesh, subject.image.shape[0])
+    size = subject.image.shape[0]
+    # Graphics fit a face model, never quite the face: brows and lips do not fall where they were.
+    fit = subject.mesh + rng.normal(0, 0.008, 2) * size
+    front = warp.onto(donor.image, donor.mesh, fit.astype(np.float32), size)
     if rng.random() < 0.8:
         front = texture.match_colour(front, subject.image, hard)
     if rng.random() < 0.5:
