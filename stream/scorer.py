@@ -43,6 +43,7 @@ class FaceScorer:
 
 def blob(crops: Sequence[Image], card: Card) -> Floats:
     """Return the input of the face model, (n, 3, S, S) RGB, normalised as the card says, for n (S, S, 3) BGR crops."""
-    mean, std = np.array(card.mean, np.float32), np.array(card.std, np.float32)
-    pictures = np.stack(crops)[..., ::-1].astype(np.float32)
-    return np.ascontiguousarray(((pictures - mean) / std).transpose(0, 3, 1, 2))
+    pictures = np.ascontiguousarray(np.stack(crops)[..., ::-1].transpose(0, 3, 1, 2)).astype(np.float32)
+    pictures -= np.array(card.mean, np.float32)[:, None, None]
+    pictures /= np.array(card.std, np.float32)[:, None, None]
+    return pictures

@@ -18,7 +18,8 @@ _TEMPLATE = np.array(
 def similarity(points: Floats, size: int, scale: float) -> Floats:
     """Return the 2x3 matrix that takes frame pixels to pixels of an upright crop.
 
-    The least-squares similarity (rotation, one scale, shift) of Umeyama, IEEE TPAMI 13(4), 1991.
+    The least-squares similarity (rotation, one scale, shift; no mirror) of Umeyama, IEEE TPAMI 13(4), 1991. In the plane
+    it has a closed form: with the points as complex numbers about their means, the factor is sum(conj(p) q) / sum |p|^2.
 
     Args:
         points: (5, 2), eyes, nose tip and mouth corners, px of the frame.
@@ -28,12 +29,11 @@ def similarity(points: Floats, size: int, scale: float) -> Floats:
     goal = _TEMPLATE * (size / scale) + size / 2
     source_mean, goal_mean = points.mean(0), goal.mean(0)
     source, target = points - source_mean, goal - goal_mean
-    u, d, vt = np.linalg.svd(target.T @ source)
-    sign = np.array([1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt)) or 1.0])
-    rotation = (u * sign) @ vt
-    factor = float((d * sign).sum() / max(float((source**2).sum()), 1e-6))
+    spread = max(float((source * source).sum()), 1e-6)
+    a = float((source * target).sum()) / spread
+    b = float((source[:, 0] * target[:, 1] - source[:, 1] * target[:, 0]).sum()) / spread
     matrix = np.empty((2, 3), np.float32)
-    matrix[:, :2] = factor * rotation
+    matrix[:, :2] = (a, -b), (b, a)
     matrix[:, 2] = goal_mean - matrix[:, :2] @ source_mean
     return matrix
 

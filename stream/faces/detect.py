@@ -6,13 +6,13 @@ from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 import onnx
 
 from ...engines import EngineError, load
 from ..values import Face, Floats, Image
 from .patches import cut, merge
+from .resize import resize
 from .suppress import suppress
 
 _STRIDE = 4
@@ -61,11 +61,12 @@ class CenterFace:
     def detect(self, image: Image) -> list[Face]:
         height, width = image.shape[:2]
         factor = min(1.0, self.long_side / max(height, width))
-        # The network halves five times: multiples of 32, each axis with its own exact scale.
-        size = tuple(max(32, int(np.ceil(side * factor / 32)) * 32) for side in (width, height))
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
-        back = np.array([width / size[0], height / size[1]], np.float32)
-        return _decode([v[0] for v in self._run(np.asarray(small, np.uint8)[None])], self.threshold, back)
+        fit = max(1, round(width * factor)), max(1, round(height * factor))
+        # The network halves five times: black up to a multiple of 32, which keeps the shape of the faces.
+        canvas = np.zeros((_multiple(fit[1]), _multiple(fit[0]), 3), np.uint8)
+        canvas[: fit[1], : fit[0]] = resize(image, *fit)
+        back = np.array([width / fit[0], height / fit[1]], np.float32)
+        return _decode([v[0] for v in self._run(canvas[None])], self.threshold, back)
 
     def locate(self, image: Image, squares: Floats) -> list[Face]:
         if not len(squares):
@@ -96,6 +97,10 @@ def _decode(maps: list[Floats], threshold: float, back: Floats) -> list[Face]:
     points = ((pairs * sizes[:, None] + corner[:, None]) * back).astype(np.float32)
     boxes = np.concatenate([corner * back, (corner + sizes) * back], 1).astype(np.float32)
     return [Face(boxes[i], points[i], float(scores[i])) for i in suppress(boxes, scores, 0.3)]
+
+
+def _multiple(side: int) -> int:
+    return -(-side // 32) * 32
 
 
 def _weights() -> Path:

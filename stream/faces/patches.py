@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from ..values import Face, Floats, Image
+from .resize import resize
 from .suppress import suppress
 
 RATIO = 2.0
@@ -28,6 +29,7 @@ def cut(image: Image, squares: Floats, size: int) -> tuple[Image, Floats]:
     limit = max(image.shape[:2])
     for i, (x, y, face) in enumerate(squares):
         side = int(np.clip(round(float(face) * RATIO), 16, 2 * limit))
+        side -= side % max(side // size, 1)  # for resize
         left, top = round(float(x) - side / 2), round(float(y) - side / 2)
         part = image[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)]
         if part.size:
@@ -36,8 +38,7 @@ def cut(image: Image, squares: Floats, size: int) -> tuple[Image, Floats]:
             if above or before or below or after:
                 bordered = cv2.copyMakeBorder(part, above, below, before, after, cv2.BORDER_CONSTANT)
                 part = np.asarray(bordered, np.uint8)
-            way = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
-            cv2.resize(part, (size, size), dst=patches[i], interpolation=way)
+            patches[i] = resize(part, size, size)
         places[i] = left, top, side / size
     return patches, places
 
