@@ -21,27 +21,45 @@ from .errors import ConfigError, TruefeedError, redact
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; argv without the program's name. Returns the exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # JSON is UTF-8 whatever the locale, and a file name that is no UTF-8 (a lone surrogate) becomes a JSON escape.
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    _prepare()
     try:
         code = _run(words)
         sys.stdout.flush()
     except SystemExit as stop:  # argparse: 0 after --help, 2 after a usage error
         return stop.code if isinstance(stop.code, int) else 2
     except BrokenPipeError:
-        # The reader (`| head`) has what it wanted; without this the interpreter complains again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_stdout()  # the reader (`| head`) has what it wanted
         return 0
     except KeyboardInterrupt:
         return 130
     except (TruefeedError, EngineError) as error:
-        sys.stderr.write(f"truefeed: {redact(str(error))}\n")
-        return 2 if isinstance(error, ConfigError) else 1
+        return _say(redact(str(error)), 2 if isinstance(error, ConfigError) else 1)
     except ImportError as error:  # a package is damaged, or a system library that it needs is absent
-        sys.stderr.write(f"truefeed: {error}; run `truefeed doctor`\n")
-        return 1
+        return _say(f"{error}; run `truefeed doctor`", 1)
+    except OSError as error:  # the disk is full, standard output is gone
+        _abandon_stdout()
+        return _say(redact(str(error)), 1)
     return code
+
+
+def _prepare() -> None:
+    """Make the standard streams fit for what is written to them."""
+    # Closed (`>&-`, a service without a terminal) they are None, and nobody wants to ask at every write.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # JSON is UTF-8 whatever the locale, and a file name that is no UTF-8 (a lone surrogate) becomes a JSON escape.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _say(text: str, code: int) -> int:
+    sys.stderr.write(f"truefeed: {text}\n")
+    return code
+
+
+def _abandon_stdout() -> None:
+    """Send what is still to be written nowhere; the interpreter would complain once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: list[str]) -> int:

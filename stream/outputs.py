@@ -51,6 +51,11 @@ class Outputs:
         return sinks
 
     @property
+    def lost(self) -> bool:
+        """True once something that the user asked for could not be written any more."""
+        return any(sinks.lost for sinks in self._own)
+
+    @property
     def done(self) -> bool:
         """True once the user has closed what shows the results."""
         return any(sink.done for sink in (*self._shared, *self._own))

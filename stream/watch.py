@@ -38,7 +38,7 @@ def watch(settings: WatchSettings, out: TextIO, err: TextIO) -> int:
         err: takes words.
 
     Returns:
-        The exit code: 3 where an alert was raised and that was asked for, else 1 where a source failed, else 0.
+        3 where an alert was raised and that was asked for, else 1 where a source or an output failed, else 0.
 
     Raises:
         TruefeedError, EngineError: nothing could be started (a model, a sink, a wrong setting).
@@ -55,7 +55,7 @@ def watch(settings: WatchSettings, out: TextIO, err: TextIO) -> int:
             _close(lines)
     if settings.fail_on_alert and any(line.alerts for line in lines):
         return 3
-    return 1 if failed or any(line.error for line in lines) else 0
+    return 1 if failed or outputs.lost or any(line.error for line in lines) else 0
 
 
 _Opened = tuple[str, Source, StreamSettings]
