@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TextIO
 
+import av
+import cv2
+
 from ..errors import TruefeedError, redact
 from ..values import Alert, Frame, StateChange, Verdict
+
+_FAILURES = (TruefeedError, OSError, ValueError, av.error.FFmpegError, cv2.error)
 
 
 class Sink:
@@ -27,6 +32,10 @@ class Sink:
     def verdict(self, verdict: Verdict, frame: Frame | None) -> None:
         """A verdict; frame is the one it is about, None where it is about sound only."""
 
+    def keep(self, alert: Alert) -> Alert:
+        """Keep what proves the alert; return the alert, with `evidence` set. Called on every sink before `alert`."""
+        return alert
+
     def alert(self, alert: Alert) -> None:
         """An alert was raised or cleared. Comes after the verdict that caused it."""
 
@@ -44,6 +53,8 @@ class Sinks(Sink):
         """Take the sinks, in the order of calling, and the text stream that failures are told to."""
         self._sinks = list(sinks)
         self._errors = errors
+        self.lost: list[Sink] = []
+        "Those that failed."
 
     @property
     def done(self) -> bool:  # type: ignore[override]
@@ -58,8 +69,17 @@ class Sinks(Sink):
     def verdict(self, verdict: Verdict, frame: Frame | None) -> None:
         self._each("verdict", verdict, frame)
 
+    def keep(self, alert: Alert) -> Alert:
+        for sink in list(self._sinks):
+            try:
+                alert = sink.keep(alert)
+            except _FAILURES as error:
+                self._drop(sink, "keep", error)
+        return alert
+
     def alert(self, alert: Alert) -> None:
-        self._each("alert", alert)
+        """Have the alert kept, then tell it, so that all who are told know where its evidence lies."""
+        self._each("alert", self.keep(alert))
 
     def summary(self, source: str, stats: Mapping[str, Any]) -> None:
         self._each("summary", source, stats)
@@ -72,15 +92,16 @@ class Sinks(Sink):
         for sink in list(self._sinks):
             try:
                 getattr(sink, method)(*args)
-            except (TruefeedError, OSError, ValueError) as error:
+            except _FAILURES as error:
                 self._drop(sink, method, error)
 
     def _drop(self, sink: Sink, method: str, error: Exception) -> None:
         self._sinks.remove(sink)
+        self.lost.append(sink)
         self._errors.write(f"truefeed: {type(sink).__name__} stopped: {redact(str(error))}\n")
         self._errors.flush()
         if method != "close":
             try:
                 sink.close()
-            except (TruefeedError, OSError, ValueError) as second:
+            except _FAILURES as second:
                 self._errors.write(f"truefeed: {type(sink).__name__} did not close: {redact(str(second))}\n")

@@ -1,0 +1,179 @@
+"""A folder for each alert: what was seen, what was thought of it, and by which models. Only where it was asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections import deque
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+
+from ...engines import Engine
+from ..errors import ConfigError
+from ..models import Models
+from ..values import Alert, Frame, Image, StateChange, Verdict
+from .base import Sink
+from .jsonl import alert_event, dumps, verdict_event
+from .overlay import Overlay
+
+STRETCH = 30.0
+"Verdicts of so much media time before the alert are kept with it, s."
+
+
+class Clips(Protocol):
+    """What holds the last seconds as they came: a PacketRing."""
+
+    def write_clip(self, path: Path) -> Path | None:
+        """Write them to path, whose suffix may change; return the file, None where there is nothing. Raises OSError."""
+
+
+class Evidence(Sink):
+    """Keeps a folder for every alert that is raised, and sets `evidence` of the alert to it.
+
+    `alert.json` tells alert, models with their sha256, thresholds and settings; `frame.png` is the picture as it came
+    and `frame.jpg` the one with the overlay; `clip.mp4` holds the seconds before the alert as they were sent, not
+    encoded anew; `verdicts.jsonl` the verdicts up to it; `manifest.json` the sha256 of each. A folder appears whole or
+    not at all, and only its owner may read it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        source: str,
+        models: Models | None = None,
+        clips: Clips | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Make sure that the folder can be written to.
+
+        Args:
+            folder: where the folders of the alerts are put.
+            source: the source's name.
+            models: that judge it.
+            clips: the source's packets; None: no clip.
+            settings: written into alert.json, such as those of the alarm.
+
+        Raises:
+            ConfigError: the folder can't be written to.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"--evidence {folder}: {error.strerror or error}") from None
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ConfigError(f"--evidence {folder}: not allowed to write there")
+        self._folder, self._models, self._clips = folder, models, clips
+        self._settings = dict(settings or {})
+        self._overlay = Overlay(source, raise_at=self._settings.get("raise_at"))
+        self._verdicts: deque[Verdict] = deque()
+        self._frame: Frame | None = None
+
+    def state(self, source: str, change: StateChange) -> None:
+        self._overlay.state(change)
+
+    def verdict(self, verdict: Verdict, frame: Frame | None) -> None:
+        self._overlay.verdict(verdict)
+        self._frame = frame
+        if self._verdicts and verdict.t < self._verdicts[-1].t:
+            self._verdicts.clear()
+        self._verdicts.append(verdict)
+        while self._verdicts[0].t < verdict.t - STRETCH:
+            self._verdicts.popleft()
+
+    def keep(self, alert: Alert) -> Alert:
+        """Write the folder and return the alert with its path. Raises OSError."""
+        self._overlay.alert(alert)
+        if not alert.raised:
+            return alert
+        now = datetime.now(UTC)
+        goal = self._free(f"{now:%Y%m%dT%H%M%SZ}-{_slug(alert.source)}-{_slug(alert.subject)}")
+        kept = Alert(alert.source, True, alert.subject, alert.probability, alert.t, str(goal))
+        part = Path(tempfile.mkdtemp(prefix=".partial-", dir=self._folder))
+        try:
+            self._fill(part, kept, now)
+            part.rename(goal)
+        except BaseException:  # Ctrl-C too: nothing half-written stays
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+        return kept
+
+    def _fill(self, folder: Path, alert: Alert, now: datetime) -> None:
+        if self._frame is not None:
+            _picture(folder / "frame.png", self._frame.image, (cv2.IMWRITE_PNG_COMPRESSION, 1))
+            drawn = self._overlay.draw(self._frame.image, self._frame.t)
+            _picture(folder / "frame.jpg", drawn, (cv2.IMWRITE_JPEG_QUALITY, 92))
+        if self._clips is not None:
+            self._clips.write_clip(folder / "clip.mp4")
+        lines = "".join(dumps(verdict_event(verdict)) + "\n" for verdict in self._verdicts)
+        (folder / "verdicts.jsonl").write_text(lines, "utf-8")
+        _json(folder / "alert.json", self._about(alert, now))
+        _json(folder / "manifest.json", {file.name: _identity(file) for file in sorted(folder.iterdir())})
+
+    def _about(self, alert: Alert, now: datetime) -> dict[str, Any]:
+        models = self._models
+        engines = [models.face, models.face_window, models.voice] if models else []
+        return {
+            "alert": alert_event(alert),
+            "time": now.isoformat(timespec="milliseconds"),
+            "software": {"name": "truefeed", "version": _version()},
+            "models": [_engine(engine) for engine in engines if engine is not None],
+            "settings": self._settings,
+        }
+
+    def _free(self, name: str) -> Path:
+        goal, number = self._folder / name, 2
+        while goal.exists():
+            goal, number = self._folder / f"{name}-{number}", number + 1
+        return goal
+
+
+def _engine(engine: Engine) -> dict[str, Any]:
+    card = engine.card
+    known = {"sha256": engine.sha256, "engine": engine.device}
+    if card is None:
+        return known
+    return {
+        "task": card.task,
+        "name": card.name,
+        "version": card.version,
+        **known,
+        "calibration": list(card.calibration),
+        "thresholds": dict(card.thresholds),
+    }
+
+
+def _identity(file: Path) -> dict[str, Any]:
+    data = file.read_bytes()
+    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def _picture(file: Path, image: Image, options: tuple[int, int]) -> None:
+    good, data = cv2.imencode(file.suffix, image, options)
+    if not good:
+        raise OSError(f"{file}: the picture could not be encoded")
+    file.write_bytes(data.tobytes())
+
+
+def _json(file: Path, value: Mapping[str, Any]) -> None:
+    file.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+def _slug(name: str) -> str:
+    """Return name as a part of a file name."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[-40:].strip("-").lower() or "source"
+
+
+def _version() -> str:
+    try:
+        return version("truefeed")
+    except PackageNotFoundError:
+        return "unknown"
