@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -18,6 +18,8 @@ from .report import page
 from .sinks.human import percent, words
 from .sinks.jsonl import dumps
 from .values import Report
+
+_NOTHING = "nothing to judge: no video, picture or sound"
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -37,15 +39,16 @@ def command(arguments: argparse.Namespace) -> int:
             for report in judge_all(files, job, jobs=given.get("jobs", 1)):
                 with progress.step(report):
                     if report is not None:
-                        reports.append(report)
+                        if target is not None:
+                            reports.append(report)
                         sys.stdout.write((dumps(line(report)) if arguments.json else text(report)) + "\n")
                         sys.stdout.flush()
     finally:
         # Whoever stops a long scan keeps what was found.
         if target is not None and reports:
             _write(target, page(reports, made=time.strftime("%Y-%m-%d %H:%M %Z")))
-    progress.end(reports)
-    return 0 if reports and all(report.status != "error" for report in reports) else 1
+    progress.end()
+    return 0 if progress.judged and not progress.failed else 1
 
 
 def line(report: Report) -> dict[str, Any]:
@@ -92,34 +95,34 @@ class _Progress:
         self._err, self._total, self._quiet = err, total, quiet
         self._terminal = err.isatty()
         self._lines = lines and not self._terminal
-        self._done = self._skipped = 0
+        self.judged = self.failed = self._skipped = 0
         self._started = time.monotonic()
 
     @contextmanager
     def step(self, report: Report | None) -> Iterator[None]:
         """Say that one file more is done; within it the result is printed."""
-        self._done += 1
         self._skipped += report is None
+        self.judged += report is not None
+        self.failed += report is not None and report.status == "error"
+        done = self.judged + self._skipped
         if self._terminal and not self._quiet:
             # On a terminal both streams end on one screen.
             self._err.write("\r\x1b[K")
             self._err.flush()
         yield
-        head = f"{self._done}/{self._total}"
-        if self._terminal and not self._quiet and self._done < self._total:
+        head = f"{done}/{self._total}"
+        if self._terminal and not self._quiet and done < self._total:
             self._err.write(f"{head} done")
         elif self._lines and not self._quiet and report is not None:
             self._err.write(f"{head} {text(report)}\n")
         self._err.flush()
 
-    def end(self, reports: Sequence[Report]) -> None:
-        if self._quiet and reports:
+    def end(self) -> None:
+        """Say how it went."""
+        if self._quiet and self.judged:
             return
-        failed = sum(report.status == "error" for report in reports)
         took = time.monotonic() - self._started
-        parts = [
-            f"{len(reports)} judged in {took:.1f} s" if reports else "nothing to judge: no video, picture or sound"
-        ]
-        parts += [f"{failed} failed"] if failed else []
+        parts = [f"{self.judged} judged in {took:.1f} s"] if self.judged else [_NOTHING]
+        parts += [f"{self.failed} failed"] if self.failed else []
         parts += [f"{self._skipped} left out (no media)"] if self._skipped else []
         self._err.write(", ".join(parts) + "\n")
