@@ -1,4 +1,4 @@
-"""Figures of merit, with intervals. numpy only."""
+"""Figures of merit, with intervals. numpy and SciPy only."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import beta, chi2
 
 Labels = npt.NDArray[np.integer]
 Scores = npt.NDArray[np.floating]
@@ -75,4 +76,59 @@ def bootstrap(
     if not values:
         return float("nan"), float("nan")
     low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def roc(labels: Labels, scores: Scores) -> tuple[Scores, Scores]:
+    """Return false-alarm and detection rates at every threshold, from (0, 0) to (1, 1)."""
+    miss, alarm = _errors(labels, scores)
+    return alarm[::-1], 1 - miss[::-1]
+
+
+def brier(labels: Labels, probabilities: Scores) -> float:
+    """Mean squared error of the probabilities, both classes counting the same: 0.25 for a constant 0.5."""
+    error = (probabilities - labels) ** 2
+    return float(np.mean([error[labels == side].mean() if (labels == side).any() else np.nan for side in (0, 1)]))
+
+
+def reliability(labels: Labels, probabilities: Scores, bins: int = 10) -> tuple[Scores, Scores, Scores]:
+    """Mean probability, share of fakes and weight of each bin that is not empty, both classes counting the same."""
+    weight = _balance(labels)
+    bin_ = np.minimum((probabilities * bins).astype(int), bins - 1)
+    total = np.bincount(bin_, weight, bins)
+    full = total > 0
+    said: Scores = np.bincount(bin_, weight * probabilities, bins)[full] / total[full]
+    true: Scores = np.bincount(bin_, weight * labels, bins)[full] / total[full]
+    return said, true, np.asarray(total[full], np.float64)
+
+
+def ece(labels: Labels, probabilities: Scores, bins: int = 10) -> float:
+    """Expected calibration error over bins of equal width, both classes counting the same."""
+    if not (labels == 0).any() or not (labels == 1).any():
+        return float("nan")
+    said, true, weight = reliability(labels, probabilities, bins)
+    return float((np.abs(said - true) * weight).sum())
+
+
+def _balance(labels: Labels) -> Scores:
+    """Weights that sum to one, half of it for each class."""
+    counts = np.maximum(np.bincount(labels, minlength=2), 1)
+    weight = 1 / counts[labels]
+    return np.asarray(weight / weight.sum(), np.float64)
+
+
+def rate_interval(count: int, exposure: float) -> tuple[float, float]:
+    """The exact 95% interval of a Poisson rate: count events in exposure (Garwood, Biometrika 28, 1936)."""
+    if exposure <= 0:
+        return float("nan"), float("nan")
+    low = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
+    return float(low / exposure), float(chi2.ppf(0.975, 2 * count + 2) / 2 / exposure)
+
+
+def share_interval(count: int, of: int) -> tuple[float, float]:
+    """The exact 95% interval of a share: count of so many (Clopper and Pearson, Biometrika 26, 1934)."""
+    if not of:
+        return float("nan"), float("nan")
+    low = beta.ppf(0.025, count, of - count + 1) if count else 0.0
+    high = beta.ppf(0.975, count + 1, of - count) if count < of else 1.0
     return float(low), float(high)
