@@ -178,6 +178,9 @@ def build(sources: list[str], options: Mapping[str, Any], config: Path | None) -
 def _checked(stream: StreamSettings) -> StreamSettings:
     if stream.alert_at is not None and stream.clear_at is not None and stream.clear_at > stream.alert_at:
         raise ConfigError(f"clear-at ({stream.clear_at}) must not be above alert-at ({stream.alert_at})")
+    drawn, source = Path(stream.overlay), Path(stream.url)
+    if drawn.exists() and source.exists() and drawn.samefile(source):
+        raise ConfigError(f"overlay {stream.overlay}: this is the source itself; name another file")
     return stream
 
 

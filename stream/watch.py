@@ -67,7 +67,7 @@ def _lines(settings: WatchSettings, outputs: Outputs, opened: Sequence[_Opened],
     for name, source, stream in opened:
         alarm = alarm_settings(models, stream)
         capture = Capture(source, wake=wake)
-        sink = outputs.sink(name, stream, models, alarm, capture.packets)
+        sink = outputs.sink(name, stream, models, alarm, capture)
         lines.append(Line(name, capture, models, Alarm(alarm), sink, seconds=settings.seconds))
     return lines
 
