@@ -18,8 +18,8 @@ _TEMPLATE = np.array(
 def similarity(points: Floats, size: int, scale: float) -> Floats:
     """Return the 2x3 matrix that takes frame pixels to pixels of an upright crop.
 
-    The least-squares similarity (rotation, one scale, shift; no mirror) of Umeyama, IEEE TPAMI 13(4), 1991. In the plane
-    it has a closed form: with the points as complex numbers about their means, the factor is sum(conj(p) q) / sum |p|^2.
+    The least-squares similarity (rotation, one scale, shift; no mirror) of Umeyama, IEEE TPAMI 13(4), 1991. In the
+    plane it has a closed form: with points as complex numbers about their means, the factor is sum(p* q) / sum |p|^2.
 
     Args:
         points: (5, 2), eyes, nose tip and mouth corners, px of the frame.

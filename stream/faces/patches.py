@@ -13,6 +13,10 @@ RATIO = 2.0
 "Side of a patch over the side of the tight face square: room for a face that moved half its size."
 
 
+# Beside black, repeated and mirrored borders this moves the points of a face at the border least.
+_GREY = (110, 110, 110)
+
+
 def cut(image: Image, squares: Floats, size: int) -> tuple[Image, Floats]:
     """Cut one patch a square.
 
@@ -22,9 +26,9 @@ def cut(image: Image, squares: Floats, size: int) -> tuple[Image, Floats]:
         size: side of a patch, px.
 
     Returns:
-        (n, size, size, 3) patches, black outside the picture, and (n, 3): left, top and frame px a patch px.
+        (n, size, size, 3) patches, grey outside the picture, and (n, 3): left, top and frame px a patch px.
     """
-    patches = np.zeros((len(squares), size, size, 3), np.uint8)
+    patches = np.full((len(squares), size, size, 3), _GREY[0], np.uint8)
     places = np.empty((len(squares), 3), np.float32)
     limit = max(image.shape[:2])
     for i, (x, y, face) in enumerate(squares):
@@ -36,7 +40,7 @@ def cut(image: Image, squares: Floats, size: int) -> tuple[Image, Floats]:
             above, before = max(-top, 0), max(-left, 0)
             below, after = side - above - part.shape[0], side - before - part.shape[1]
             if above or before or below or after:
-                bordered = cv2.copyMakeBorder(part, above, below, before, after, cv2.BORDER_CONSTANT)
+                bordered = cv2.copyMakeBorder(part, above, below, before, after, cv2.BORDER_CONSTANT, value=_GREY)
                 part = np.asarray(bordered, np.uint8)
             patches[i] = resize(part, size, size)
         places[i] = left, top, side / size
