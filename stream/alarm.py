@@ -13,14 +13,15 @@ or more, every one `fake` and at or above `early_at`. It is cleared when the med
 
 `stream` speaks only where nobody else does. Whoever reads an alert wants to know who is fake, and once; so the stream's
 own alert stands for what no single subject shows: a face and a voice that convict each other only together, or a face
-whose track breaks too often to be named. It waits twice as long as the others, never fires early, and keeps still while
-a face or the voice is raised and for `cool_down` seconds after one was cleared.
+whose track breaks too often to be named. It has twice the others' `minimum` and the stricter `raise_at` of face and
+voice, never fires early, and keeps still while a face or the voice is raised and until some seconds after their
+`cool_down`.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import ConfigError
 from .fusion import doubtful
@@ -75,6 +76,9 @@ class Alarm:
         """Take the settings of the faces and the stream, and those of the voice where they differ."""
         self.settings = settings or AlarmSettings()
         self._voice_settings = voice or self.settings
+        # What one subject alone may not say, the stream may not say for it.
+        strict = max(self.settings.raise_at, self._voice_settings.raise_at)
+        self._stream_settings = replace(self.settings, raise_at=strict, minimum=2 * self.settings.minimum)
         self._subjects: dict[str, _Subject] = {}
         self._t: float | None = None
         self._heard: float | None = None
@@ -89,7 +93,7 @@ class Alarm:
         """Forget the history: media time jumped to t, s. Alerts that stand are confirmed anew or cleared in time."""
         for subject in self._subjects.values():
             subject.reset(t)
-        self._quiet_until = min(self._quiet_until, t + self.settings.cool_down)
+        self._quiet_until = min(self._quiet_until, t + self.settings.cool_down + self._stream_settings.minimum)
         self._t, self._heard = t, None
 
     def update(self, verdict: Verdict, voice: VoiceVerdict | None = None) -> list[Alert]:
@@ -111,11 +115,11 @@ class Alarm:
         return alerts
 
     def _judge(self, name: str, settings: AlarmSettings, score: _Score, verdict: Verdict, alerts: list[Alert]) -> None:
-        subject = self._subjects.setdefault(name, _Subject(settings, settings.minimum))
+        subject = self._subjects.setdefault(name, _Subject(settings))
         self._note(name, subject, subject.add(score), verdict, alerts)
 
     def _judge_stream(self, verdict: Verdict, alerts: list[Alert]) -> None:
-        subject = self._subjects.setdefault("stream", _Subject(self.settings, 2 * self.settings.minimum, early=False))
+        subject = self._subjects.setdefault("stream", _Subject(self._stream_settings, early=False))
         others = any(name != "stream" for name in self.raised)
         score = _Score(verdict.t, verdict.fake, verdict.status, verdict.reasons)
         change = subject.add(score, quiet=others or verdict.t < self._quiet_until)
@@ -134,7 +138,7 @@ class Alarm:
         if change is None:
             return
         if not change:
-            self._quiet_until = verdict.t + self.settings.cool_down
+            self._quiet_until = verdict.t + self.settings.cool_down + self._stream_settings.minimum
         alerts.append(Alert(verdict.source, change, name, subject.probability, verdict.t))
 
 
@@ -153,8 +157,8 @@ class _Score:
 class _Subject:
     """The history of one face, of the voice or of the stream, and whether its alert stands."""
 
-    def __init__(self, settings: AlarmSettings, window: float, *, early: bool = True) -> None:
-        self._settings, self._window, self._early = settings, window, early
+    def __init__(self, settings: AlarmSettings, *, early: bool = True) -> None:
+        self._settings, self._window, self._early = settings, settings.minimum, early
         self._scores: deque[_Score] = deque()
         self.raised = False
         self.probability = 0.0
