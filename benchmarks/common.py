@@ -23,8 +23,10 @@ import cv2
 import numpy as np
 import psutil
 from skimage import data
+from truefeed.stream.alarm import Alarm
+from truefeed.stream.capture import Capture
 from truefeed.stream.config import StreamSettings
-from truefeed.stream.line import Line
+from truefeed.stream.line import Line, alarm_settings
 from truefeed.stream.models import Models
 from truefeed.stream.sinks.base import Sink
 from truefeed.stream.sources import SourceOptions, open_source
@@ -170,12 +172,12 @@ class Ages(Sink):
         self.stats = dict(stats)
 
 
-def lines_for(urls: Sequence[str], models: Models, sinks: Sequence[Sink], wake: threading.Event) -> list[Line]:
-    """Open the sources just as `truefeed watch` does."""
-    return [
-        Line(open_source(url, SourceOptions()), StreamSettings(url), models, sink, name=f"stream {i}", wake=wake)
-        for i, (url, sink) in enumerate(zip(urls, sinks, strict=True), 1)
-    ]
+def line_for(
+    name: str, url: str, models: Models, sink: Sink, wake: threading.Event, options: SourceOptions | None = None
+) -> Line:
+    """Make a line just as `truefeed watch` does."""
+    capture = Capture(open_source(url, options or SourceOptions()), wake=wake)
+    return Line(name, capture, models, Alarm(alarm_settings(models, StreamSettings(url))), sink)
 
 
 def turn(lines: Sequence[Line], seconds: float, wake: threading.Event, every_second: Callable[[], None]) -> None:

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from common import Ages, Camera, Usage, arguments, clip, close, lines_for, percentile, table, turn, verdict_rows
+from common import Ages, Camera, Usage, arguments, clip, close, line_for, percentile, table, turn, verdict_rows
 from truefeed.stream.models import Models
 
 _WARM = 10.0
@@ -31,7 +31,7 @@ def main() -> None:
 
 def measure(camera: Camera, seconds: float, models: Models) -> None:
     sink, usage, wake = Ages(camera), Usage(), threading.Event()
-    (line,) = lines_for([camera.url], models, [sink], wake)
+    line = line_for("camera", camera.url, models, sink, wake)
     line.start()
     try:
         turn([line], _WARM, wake, lambda: None)
@@ -62,6 +62,8 @@ def measure(camera: Camera, seconds: float, models: Models) -> None:
     ]
     title = f"One 720p30 H.264 stream over RTSP, one face, {usage.seconds:.0f} s"
     table(title, verdict_rows(rows), ("what", "measured", "goal", "reached"))
+    step = max(1, len(usage.rss) // 10)
+    print(f"\nmemory every {step} s, MB: " + " ".join(f"{value:.0f}" for value in usage.rss[::step]))
 
 
 if __name__ == "__main__":

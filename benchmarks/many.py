@@ -11,7 +11,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from common import Ages, Camera, Usage, arguments, clip, close, lines_for, percentile, table, turn
+from common import Ages, Camera, Usage, arguments, clip, close, line_for, percentile, table, turn
 from truefeed.stream.models import Models
 
 _WARM = 15.0
@@ -31,7 +31,7 @@ def main() -> None:
 def measure(camera: Camera, count: int, seconds: float, models: Models) -> None:
     wake, usage = threading.Event(), Usage()
     sinks = [Ages(None) for _ in range(count)]
-    lines = lines_for([camera.url] * count, models, sinks, wake)
+    lines = [line_for(f"stream {i}", camera.url, models, sink, wake) for i, sink in enumerate(sinks, 1)]
     for line in lines:
         line.start()
     try:

@@ -17,10 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import av
-from common import Ages, arguments, clip, close, table, verdict_rows
+from common import Ages, arguments, clip, close, line_for, table, verdict_rows
 from truefeed.stream.analyzer import Analyzer
-from truefeed.stream.config import StreamSettings
-from truefeed.stream.line import Line
 from truefeed.stream.models import Models
 from truefeed.stream.sources import SourceOptions, open_source
 from truefeed.stream.values import Frame
@@ -130,8 +128,8 @@ def direct(path: Path, models: Models) -> None:
 
 def threaded(path: Path, models: Models) -> None:
     wake = threading.Event()
-    source = open_source(str(path), SourceOptions(pace="fast", audio=False))
-    line = Line(source, StreamSettings(str(path), pace="fast"), models, Ages(None), name=path.name, wake=wake)
+    options = SourceOptions(pace="fast", audio=False)
+    line = line_for(path.name, str(path), models, Ages(None), wake, options)
     line.start()
     try:
         while not line.ended:

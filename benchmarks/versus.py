@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-from common import Ages, Camera, Usage, arguments, clip, close, lines_for, percentile, table
+from common import Ages, Camera, Usage, arguments, clip, close, line_for, percentile, table
 from truefeed.stream.capture import Capture
 from truefeed.stream.models import Models
 from truefeed.stream.scorer import FaceScorer
@@ -112,7 +112,7 @@ def truefeed_watch(models: Models) -> Callable[[str, float, Consumer], None]:
                     consumer.done(frame.image)
 
         wake = threading.Event()
-        (line,) = lines_for([url], models, [Held(None)], wake)
+        line = line_for("camera", url, models, Held(None), wake)
         line.start()
         try:
             end = time.monotonic() + seconds
