@@ -57,7 +57,7 @@ def _export_head(args: argparse.Namespace, face: Card, embedding: torch.Tensor) 
         input_size=(length, embedding.shape[1]),
         window=WINDOW_S,
         rate=RATE_HZ,
-        training=_history(args.head),
+        training={**_history(args.head), "encoder_sha256": sha256(args.out / "face.onnx")},
     )
     ages = torch.arange(length - 1, -1, -1).float().repeat(len(embedding), 1) / RATE_HZ
     mask = (torch.arange(length)[None] >= torch.arange(len(embedding))[:, None] * 6).float()

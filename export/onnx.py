@@ -15,7 +15,9 @@ import torch
 from torch import nn
 
 from ..engines import Card, load
-from ..engines.card import KEY
+from ..engines.stamp import restamp, stamp
+
+__all__ = ["OPSET", "Parity", "ParityError", "check", "export", "restamp", "sha256", "stamp"]
 
 OPSET = 18
 
@@ -86,20 +88,6 @@ def export(
         raise
     part.replace(path)
     return result
-
-
-def stamp(graph: onnx.ModelProto, card: Card) -> None:
-    """Put the card into the file's metadata."""
-    del graph.metadata_props[:]
-    entry = graph.metadata_props.add()
-    entry.key, entry.value = KEY, card.to_json()
-
-
-def restamp(path: Path, card: Card) -> None:
-    """Replace the card of a file; its weights stay as they are."""
-    graph = onnx.load(str(path))
-    stamp(graph, card)
-    path.write_bytes(graph.SerializeToString())
 
 
 def check(

@@ -24,14 +24,14 @@ from ..stream.fusion import BORDERLINE
 from ..stream.judge import Job, judge
 from ..stream.media import Found
 from ..stream.models import FACE, Models, card_of
-from ..stream.quality import measure
+from ..stream.quality import Limits, measure
 from ..stream.summary import Summary
 from ..stream.values import AudioChunk, Frame, Image, Track, Verdict, VoiceVerdict
 
 _MEASURE_EVERY = 1.0
 "Quality of a face is noted so often, s of media time."
-_NO_SCORE = ("calibration", "thresholds", "training", "name", "version")
-"What a card says that a logit does not depend on."
+_NO_SCORE = ("calibration", "thresholds", "quality", "training", "name", "version")
+"What a card says that a logit does not depend on; the limits of quality are looked at in full."
 _CODE = ("analyzer", "belief", "follow", "history", "judge", "quality", "schedule", "scorer", "tracks", "windows")
 "Modules of the live core that a logit depends on, beside stream.faces."
 
@@ -145,6 +145,8 @@ def scorer_key(job: Job, models: Models) -> str:
     parts = [job.faces, models.voice.sha256 if models.voice is not None else ""]
     for path, engine in ((face, models.face), (beside, models.face_window)):
         parts += [engine.device, _fed(card_of(engine)), _weights(path, engine)]
+    limits = Limits.of({**card_of(models.face).quality, **card_of(models.face_window).quality})
+    parts.append(json.dumps(asdict(limits), sort_keys=True))
     core = Path(stream.__file__).parent
     sources = [*(core / f"{name}.py" for name in _CODE), *sorted((core / "faces").glob("*.py"))]
     parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources]
