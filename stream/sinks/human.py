@@ -63,7 +63,7 @@ class Human(Sink):
         if not alert.raised:
             self._write(f"{clock(alert.t)}  {alert.source}: {alert.subject} no longer looks fake")
             return
-        what = {"voice": "the voice sounds fake", "stream": "face and voice together look fake"}.get(
+        what = {"voice": "the voice sounds fake", "stream": "the stream as a whole looks fake"}.get(
             alert.subject, f"{alert.subject} looks fake"
         )
         kept = f", evidence in {alert.evidence}" if alert.evidence else ""

@@ -221,7 +221,7 @@ class _Timeline:
 
 
 def _who(subject: str) -> str:
-    return {"voice": "The voice sounds fake", "stream": "Face and voice together look fake"}.get(
+    return {"voice": "The voice sounds fake", "stream": "The stream as a whole looks fake"}.get(
         subject, f"{subject[:1].upper()}{subject[1:]} looks fake"
     )
 
