@@ -13,8 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
+import soundfile
 from clips import moving_face, write_video
+from models import write_models
 from rtsp_server import RtspServer, available, free_port
 from truefeed.stream.analyzer import Analyzer
 from truefeed.stream.cli import main
@@ -110,20 +114,101 @@ def test_several_sources_are_told_apart(clip: Path, tmp_path: Path, capsys: pyte
     assert len(set(order[:6])) == 3
 
 
-def test_an_alert_is_raised_by_the_threshold_of_the_user(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, events, _ = _watch(capsys, clip, "--pace", "fast", "--alert-at", "0", "--clear-at", "0", "--fail-on-alert")
-    alerts = _of(events, "alert")
-    raised = [a for a in alerts if a["raised"]]
-    assert code == (3 if raised else 0)
-    assert events[-1]["alerts"] == len(raised)
-    if alerts:
-        assert list(alerts[0])[:6] == ["event", "raised", "subject", "probability", "t", "evidence"]
+@pytest.fixture(scope="module")
+def brightness(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model for which a bright face is a fake."""
+    return write_models(tmp_path_factory.mktemp("model"), gain=20, quality={"min_bits": 0})
+
+
+@pytest.fixture(scope="module")
+def turning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A face that is dark for 3 s, bright for 8 s and dark again for 11 s."""
+    light = [0.5] * 30 + [1.7] * 80 + [0.5] * 110
+    pictures = [np.clip(p * g, 0, 255).astype(np.uint8) for p, g in zip(moving_face(22, fps=10), light, strict=True)]
+    return write_video(tmp_path_factory.mktemp("turning") / "turning.mp4", pictures, fps=10)
+
+
+def test_an_alert_is_raised_and_cleared(
+    turning: Path, brightness: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--pace", "fast", "--model", brightness, "--evidence", tmp_path / "kept", "--fail-on-alert"]
+    code, events, err = _watch(capsys, turning, *words)
+    assert (code, err) == (3, "")
+    raised, cleared = _of(events, "alert")
+    assert list(raised) == ["event", "raised", "subject", "probability", "t", "evidence", "source"]
+    assert (raised["raised"], raised["subject"], cleared["raised"], cleared["subject"]) == (
+        True,
+        "face 1",
+        False,
+        "face 1",
+    )
+    assert 3 < raised["t"] < 10 < cleared["t"]
+    assert raised["probability"] >= 0.85
+    assert events[-1]["alerts"] == 1
+    # The verdict that caused it stands right before it.
+    before = events[events.index(raised) - 1]
+    assert (before["event"], before["t"], before["status"]) == ("verdict", raised["t"], "fake")
+    kept = Path(raised["evidence"])
+    assert {"alert.json", "clip.mp4", "frame.jpg", "verdicts.jsonl"} <= {path.name for path in kept.iterdir()}
+    last = json.loads((kept / "verdicts.jsonl").read_text().splitlines()[-1])
+    assert last == before
+
+
+def test_the_user_may_set_the_threshold(turning: Path, brightness: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--pace", "fast", "--model", brightness, "--fail-on-alert"]
+    code, events, _ = _watch(capsys, turning, *words, "--alert-at", "1", "--clear-at", "0.9")
+    assert (code, _of(events, "alert")) == (0, [])
+
+
+def test_the_overlay_of_each_source_has_a_file(
+    clip: Path, turning: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, _ = _watch(
+        capsys, clip, turning, clip, "--pace", "fast", "--seconds", "2", "--overlay", tmp_path / "o.mp4"
+    )
+    assert code == 0
+    frames = {path.name: _frames(path) for path in tmp_path.iterdir()}
+    assert frames == {"o-a-face.mp4": 50, "o-turning.mp4": 20, "o-a-face-2.mp4": 50}
+
+
+def _frames(path: Path) -> int:
+    with av.open(str(path)) as file:
+        return sum(1 for _ in file.decode(video=0))
+
+
+def test_the_source_is_not_overwritten(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = clip.read_bytes()
+    code, _, err = _watch(capsys, clip, "--overlay", clip)
+    assert (code, clip.read_bytes()) == (2, before)
+    assert "this is the source itself" in err
+
+
+def test_a_window_without_a_display_is_refused(
+    clip: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    code, _, err = _watch(capsys, clip, "--overlay", "window")
+    assert code == 2
+    assert "needs a display" in err
+
+
+def test_a_configuration_file_names_the_streams(
+    clip: Path, turning: Path, brightness: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "streams.yaml"
+    file.write_text(
+        f"model: {brightness}\ndefaults: {{pace: fast}}\nstreams:\n"
+        f"  - {{name: left, url: '{turning}', overlay: '{tmp_path / 'left.mp4'}'}}\n"
+        f"  - {{name: right, url: '{clip}', audio: false}}\n"
+    )
+    code, events, _ = _watch(capsys, "--config", file)
+    assert code == 0
+    assert {e["source"] for e in events} == {"left", "right"}
+    assert {a["source"] for a in _of(events, "alert")} == {"left"}
+    assert _frames(tmp_path / "left.mp4") == 220
 
 
 def test_a_sound_without_picture_gives_verdicts_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import numpy as np
-    import soundfile
-
     soundfile.write(tmp_path / "tone.wav", np.sin(np.arange(160000) / 20) * 0.3, 16000)
     code, events, _ = _watch(capsys, tmp_path / "tone.wav", "--pace", "fast")
     assert code == 0
