@@ -97,7 +97,7 @@ class Outputs:
         if sum(stream.overlay == str(path) for stream in self._settings.streams) > 1:
             last = re.split(r"[/\\]", name.rstrip("/"))[-1] if "://" not in name else name.split("://", 1)[1]
             word = re.sub(r"[^\w.-]+", "-", last.removeprefix("***@")).strip("-.") or "source"
-            path = path.with_name(f"{path.stem}-{word.replace(path.suffix, "")}{path.suffix}")
+            path = path.with_name(f"{path.stem}-{word.replace(path.suffix, '')}{path.suffix}")
         free, number = path, 2
         while free in self._files:
             free, number = path.with_name(f"{path.stem}-{number}{path.suffix}"), number + 1
