@@ -72,13 +72,13 @@ class Human(Sink):
 
     def summary(self, source: str, stats: Mapping[str, Any]) -> None:
         told = [
-            f"{stats[key]} {word}"
-            for key, word in (
-                ("frames_read", "frames read"),
-                ("frames_scored", "scored"),
-                ("dropped", "dropped"),
-                ("alerts", "alerts"),
-                ("reconnects", "reconnections"),
+            f"{stats[key]} {word}{'s' * (plural and stats[key] != 1)}"
+            for key, word, plural in (
+                ("frames_read", "frames read", False),
+                ("frames_scored", "scored", False),
+                ("dropped", "dropped", False),
+                ("alerts", "alert", True),
+                ("reconnects", "reconnection", True),
             )
             if stats.get(key) is not None and (stats[key] or key in ("frames_read", "frames_scored"))
         ]

@@ -56,7 +56,9 @@ class Metrics(Sink):
         except OSError as error:
             raise ConfigError(f"--metrics-port {port}: {error.strerror or error}") from None
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, name="truefeed-metrics", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.1,), name="truefeed-metrics", daemon=True
+        )
         self._thread.start()
         self._closed = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import math
 import os
@@ -38,6 +39,8 @@ class Window(Sink):
             ConfigError: there is no display that a window could be shown on.
         """
         check_display()
+        # The wheel's Qt complains of fonts that nothing here uses.
+        os.environ.setdefault("QT_LOGGING_RULES", "default.warning=false")
         self._raise_at = raise_at
         self._overlays: dict[str, Overlay] = {}
         self._last: dict[str, Frame] = {}
@@ -75,8 +78,9 @@ class Window(Sink):
     def close(self) -> None:
         if self._open:
             self._open = False
-            cv2.destroyWindow(TITLE)
-            cv2.waitKey(1)
+            with contextlib.suppress(cv2.error):  # its user was faster
+                cv2.destroyWindow(TITLE)
+                cv2.waitKey(1)
 
     def _overlay(self, source: str) -> Overlay:
         if source not in self._overlays:
@@ -108,8 +112,11 @@ class Window(Sink):
 
     def _serve(self) -> None:
         key = cv2.waitKey(1) & 0xFF
-        if key in _KEYS or cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1:
-            self.done = True
+        try:
+            closed = cv2.getWindowProperty(TITLE, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:  # with its last window Qt is gone altogether
+            closed, self._open = True, False
+        self.done = self.done or closed or key in _KEYS
 
     def _picture(self) -> Image:
         names = list(self._overlays)
