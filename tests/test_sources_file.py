@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import threading
 import time
@@ -14,6 +15,7 @@ import cv2
 import media
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from truefeed.stream.capture import Capture, End
 from truefeed.stream.errors import SourceError, SourceNotFoundError
 from truefeed.stream.sources import Item, SourceOptions, open_source
@@ -126,6 +128,17 @@ def test_turned_and_mirrored_files_are_shown_upright(
 ) -> None:
     turned = frames(media.turned(clip, tmp_path / "turned.mp4", matrix))[0].image
     assert np.array_equal(turned, expected(frames(clip)[0].image))
+
+
+def test_pictures_do_not_wait_for_the_garbage_collector(clip: Path) -> None:
+    gc.collect()
+    gc.disable()  # a decoded picture in a reference cycle would now stay
+    try:
+        read(clip)
+        waiting = sum(isinstance(thing, VideoFrame) for thing in gc.get_objects())
+    finally:
+        gc.enable()
+    assert waiting < 10
 
 
 def test_pixels_are_made_square(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ class VideoDecoder:
         self._alone = stream.codec_context.codec.intra_only or stream.codec_context.name == "wrapped_avframe"
         self._waiting = not self._alone
         self._passed = 0
+        self._turned: Sequence[int] | None = None
+        self._looked = False
 
     def decode(self, packet: Packet[VideoStream]) -> Iterator[VideoFrame]:
         """Yield the sound frames that the packet completes; an empty packet flushes the decoder."""
@@ -67,18 +69,22 @@ class VideoDecoder:
         self._waiting = True
         self._context.flush_buffers()
 
+    def picture(self, frame: VideoFrame, aspect: float = 1.0) -> Image:
+        """Convert a decoded frame to BGR, square pixels, upright. Raises ValueError or FFmpegError.
 
-def picture(frame: VideoFrame, aspect: float = 1.0) -> Image:
-    """Convert a decoded frame to BGR, square pixels, upright. Raises ValueError or FFmpegError.
-
-    Args:
-        frame: in any pixel format.
-        aspect: width of a pixel over its height.
-    """
-    width = max(1, round(frame.width * aspect)) if _SQUEEZED[0] < aspect < _SQUEEZED[1] else frame.width
-    image = np.asarray(frame.to_ndarray(format="bgr24", width=width, threads=1), np.uint8)
-    matrix = cast(Mapping[Type, Buffer], frame.side_data).get(Type.DISPLAYMATRIX)
-    return image if matrix is None else _upright(image, memoryview(matrix).cast("i").tolist())
+        Args:
+            frame: in any pixel format.
+            aspect: width of a pixel over its height.
+        """
+        width = max(1, round(frame.width * aspect)) if _SQUEEZED[0] < aspect < _SQUEEZED[1] else frame.width
+        image = np.asarray(frame.to_ndarray(format="bgr24", width=width, threads=1), np.uint8)
+        if not self._looked or (frame.key_frame and not self._alone):
+            # Not asked of every frame: with its side data a PyAV frame is a reference cycle, and hundreds of them, a
+            # megabyte and more each, wait for the garbage collector.
+            self._looked = True
+            matrix = cast(Mapping[Type, Buffer], frame.side_data).get(Type.DISPLAYMATRIX)
+            self._turned = None if matrix is None else memoryview(matrix).cast("i").tolist()
+        return image if self._turned is None else _upright(image, self._turned)
 
 
 def _upright(image: Image, matrix: Sequence[int]) -> Image:

@@ -19,7 +19,7 @@ from ..errors import SourceError
 from ..packets import BitrateMeter, Packet, StreamInfo, describe
 from ..values import AudioChunk, Frame, StateChange
 from .base import Item, Tally
-from .decode import VideoDecoder, picture, sound
+from .decode import VideoDecoder, sound
 from .live import StalledError
 from .timeline import Timeline
 
@@ -154,7 +154,7 @@ class Session:
             if placed is None:
                 continue
             try:
-                image = picture(frame, float(self._video.sample_aspect_ratio or 1))
+                image = self._decoder.picture(frame, float(self._video.sample_aspect_ratio or 1))
             except (av.error.FFmpegError, ValueError):
                 self._tally.decode_errors += 1
                 continue
