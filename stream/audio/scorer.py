@@ -1,0 +1,126 @@
+"""From chunks of sound to a verdict a second: the live path of the voice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ...engines import Engine
+from ..values import AudioChunk, Floats, Status, VoiceVerdict
+from .doubts import SoundLimits, doubts
+from .prepare import RATE, level, trim
+from .resample import Resampler
+from .vad import BLOCK, SPEECH_AT, Vad
+
+HOP = RATE
+"Samples from one verdict to the next: 1 s."
+STEP = RATE // 2
+"The model hears a multiple of this, so that a runtime meets few different shapes."
+_WINDOW = 4.0
+"s, where the card does not say."
+_JUMP = 0.2
+"Difference between the time stamps and the count of samples that is a gap, s."
+
+
+class VoiceScorer:
+    """One stream of sound: what is heard, where it is speech, and how much it sounds made by a machine.
+
+    Time is counted in samples; the time stamps only say when the first one was, and whether any are missing. How the
+    sound is cut into chunks changes nothing.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        """Take a model of voices (see Card); it is shared, what was heard is not."""
+        card = engine.card
+        self._engine = engine
+        self._window = round((card.window if card and card.window else _WINDOW) * RATE / BLOCK)
+        self._calibration = card.calibration if card else (1.0, 0.0)
+        self._thresholds = card.thresholds if card else {}
+        self._limits = _limits(card.quality if card else {})
+        self._vad = Vad()
+        self._resampler: Resampler | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was heard: the next chunk begins a new window."""
+        self._resampler = None
+        self._vad.reset()
+        self._origin: float | None = None
+        self._taken = 0  # input samples since the origin
+        self._heard = 0  # 16 kHz samples since the origin
+        self._next = HOP
+        self._blocks: list[Floats] = []
+        self._speech: list[bool] = []
+
+    def push(self, chunk: AudioChunk) -> VoiceVerdict | None:
+        """Hear a chunk and return the verdict that it completes: one a second of media time, speech or not.
+
+        A chunk of several seconds completes several; all are computed, the last is returned.
+
+        Raises:
+            EngineError: the model failed.
+        """
+        self._follow(chunk)
+        assert self._resampler is not None
+        assert self._origin is not None
+        self._taken += len(chunk.samples)
+        verdict = None
+        heard = self._resampler.push(chunk.samples)
+        for start in range(0, len(heard), BLOCK):
+            self._hear(heard[start : start + BLOCK])
+            if self._heard >= self._next:
+                self._next += HOP
+                verdict = self._judge(self._origin + self._heard / RATE)
+        return verdict
+
+    def _follow(self, chunk: AudioChunk) -> None:
+        """Start anew where the sound does not go on from what was heard."""
+        if self._resampler is not None and self._origin is not None:
+            drift = chunk.t - (self._origin + self._taken / self._resampler.rate)
+            if chunk.discontinuity or chunk.rate != self._resampler.rate or abs(drift) > _JUMP:
+                self.reset()
+            else:
+                # A sound card's clock runs a little fast or slow: follow it, or the drift would end as a false gap.
+                self._origin += 0.05 * drift
+        if self._resampler is None:
+            self._resampler = Resampler(chunk.rate)
+            self._origin = chunk.t
+
+    def _hear(self, block: Floats) -> None:
+        self._heard += len(block)
+        self._blocks.append(block)
+        self._speech.append(self._vad.block(block) >= SPEECH_AT)
+        del self._blocks[: -self._window], self._speech[: -self._window]
+
+    def _judge(self, t: float) -> VoiceVerdict:
+        samples, speech = np.concatenate(self._blocks), np.array(self._speech)
+        reasons = doubts(samples, speech, self._limits)
+        seconds = float(speech.sum()) * BLOCK / RATE
+        if seconds < self._limits.min_speech:
+            return VoiceVerdict(t, None, "uncertain", reasons or ("too-short",), seconds)
+        heard = level(latest(trim(samples, speech)))
+        logit = float(self._engine.run({"samples": heard[None]})["logit"].reshape(-1)[0])
+        a, b = self._calibration
+        fake = 1.0 / (1.0 + float(np.exp(-np.clip(a * logit + b, -30, 30))))
+        status = self._status(fake)
+        if status == "uncertain":
+            reasons = (*reasons, "borderline")
+        return VoiceVerdict(t, fake, "uncertain" if reasons else status, reasons, seconds)
+
+    def _status(self, fake: float) -> Status:
+        if fake >= self._thresholds.get("fake", 0.8):
+            return "fake"
+        return "real" if fake <= self._thresholds.get("real", 0.2) else "uncertain"
+
+
+def latest(samples: Floats) -> Floats:
+    """Return the latest whole number of half seconds; training and evaluation cut the same lengths."""
+    kept = len(samples) // STEP * STEP
+    return samples[len(samples) - kept :]
+
+
+def _limits(quality: Mapping[str, Any]) -> SoundLimits:
+    names = {"min_speech", "full_speech"}
+    return SoundLimits(**{name: float(value) for name, value in quality.items() if name in names})
