@@ -1,0 +1,32 @@
+"""`truefeed export`: networks to model files; torch is loaded only when it is asked for."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from ..stream.errors import MissingExtraError
+
+_MODULES = {"face": "face", "int8": "quantize"}
+_USAGE = """\
+usage: truefeed export [face|int8] [options]
+
+  face   the face model to ONNX, proved against the network (the default)
+  int8   an 8-bit variant of a face model in ONNX, with a report of what that changes
+
+`truefeed export face --help` and `truefeed export int8 --help` tell the options.
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one export; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in ("-h", "--help"):
+        (sys.stdout if words else sys.stderr).write(_USAGE)
+        return 0 if words else 2
+    name = words.pop(0) if words[0] in _MODULES else "face"
+    try:
+        module = import_module(f".{_MODULES[name]}", __package__)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(error.name or "torch", "export") from None
+    return int(module.main(words))

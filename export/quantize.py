@@ -1,0 +1,133 @@
+"""An 8-bit variant of the face encoder: `truefeed export int8 --help`.
+
+Static quantisation (QDQ, unsigned activations, signed weights a channel each), calibrated on real crops that went
+through the degradations of training. What it changes is reported, not judged: whether it pays is for an evaluation.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..engines import Engine, load
+from ..engines.stamp import restamp
+from ..stream.errors import ConfigError
+from ..stream.models import card_of
+from ..train.data import Pairs, PairSettings
+from ..train.metrics import auc
+from .onnx import sha256
+
+Batch = npt.NDArray[np.float32]
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="truefeed export int8", description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="face.onnx, as `truefeed export` wrote it")
+    parser.add_argument("--faces", type=Path, required=True, help="the folder that preprocess or train.faces wrote")
+    parser.add_argument("--out", type=Path, required=True, help="the .onnx file to write")
+    parser.add_argument("--calibrate", type=int, default=100, help="pairs of crops to calibrate on (default 100)")
+    parser.add_argument("--check", type=int, default=100, help="other pairs to compare on (default 100)")
+    parser.add_argument("--float-tail", action="store_true", help="leave the last layers (map and embedding) in float")
+    args = parser.parse_args(argv)
+    if args.out.resolve() == args.model.resolve():
+        raise ConfigError(f"--out {args.out}: would overwrite the model itself")
+    plain = load(args.model, "cpu")
+    card = card_of(plain)
+    settings = PairSettings(size=card.input_size[0], scale=card.crop_scale)
+    crops = _crops(Pairs(args.faces, settings, 0), args.calibrate)
+    _quantize(args.model, args.out, crops, _tail(args.model) if args.float_tail else [])
+    restamp(args.out, replace(card, training={**card.training, "int8_of": plain.sha256}))
+    small = load(args.out, "cpu")
+    report = compare(plain, small, _crops(Pairs(args.faces, settings, 1), args.check))
+    report |= {"megabytes": round(args.out.stat().st_size / 1e6, 2), "sha256": sha256(args.out)}
+    sys.stdout.write(json.dumps(report) + "\n")
+    return 0
+
+
+def _crops(pairs: Pairs, count: int) -> Batch:
+    """(2 * count, 3, S, S): genuine and fake by turns."""
+    rng = np.random.default_rng(pairs.seed)
+    return np.concatenate([pairs.pair(rng)[0] for _ in range(count)])
+
+
+def _quantize(source: Path, target: Path, crops: Batch, exclude: list[str]) -> None:
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self._rows: Iterator[Batch] = iter(np.split(crops, range(8, len(crops), 8)))
+
+        def get_next(self) -> dict[str, Batch] | None:
+            rows = next(self._rows, None)
+            return None if rows is None else {"crops": rows}
+
+    ready = target.with_suffix(".ready.onnx")
+    part = target.with_suffix(".part.onnx")
+    try:
+        quant_pre_process(str(source), str(ready), skip_symbolic_shape=True)
+        quantize_static(
+            str(ready),
+            str(part),
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+            nodes_to_exclude=exclude,
+        )
+        part.replace(target)
+    finally:
+        ready.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
+
+
+def _tail(path: Path) -> list[str]:
+    """Names of the nodes behind the last convolution of the trunk, whose outputs have few, sensitive numbers."""
+    import onnx
+
+    nodes = onnx.load(str(path)).graph.node
+    return [
+        node.name for node in nodes if node.op_type in ("Gemm", "MatMul", "Tanh", "Concat", "ReduceMean", "ReduceMax")
+    ]
+
+
+def compare(plain: Engine, small: Engine, crops: Batch) -> dict[str, Any]:
+    """Compare two encoders on crops, genuine and fake by turns: frame logits, AUC and time a crop."""
+    labels = np.tile([0, 1], len(crops) // 2)
+    out: dict[str, Any] = {"crops": len(crops)}
+    logits = []
+    for name, engine in (("plain", plain), ("int8", small)):
+        engine.run({"crops": crops[:1]})
+        began = time.process_time()
+        rows = [engine.run({"crops": crops[i : i + 1]})["embedding"][0] for i in range(len(crops))]
+        spent = time.process_time() - began
+        logits.append(np.array([row[-1] for row in rows]))
+        out[name] = {
+            "pair_auc": round(auc(labels, logits[-1]), 4),
+            "cpu_ms": round(1000 * spent / len(crops), 2),
+        }
+    gap = np.abs(logits[0] - logits[1])
+    out["logit_difference"] = {"worst": round(float(gap.max()), 4), "mean": round(float(gap.mean()), 4)}
+    out["logit_correlation"] = round(float(np.corrcoef(logits[0], logits[1])[0, 1]), 5)
+    return out
+
+
+if __name__ == "__main__":
+    sys.exit(main())
