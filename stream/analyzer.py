@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from ..engines import Card
 from .belief import MEMORY, Belief
 from .follow import Follower, FollowSettings
-from .fusion import fuse
+from .fusion import VOICE_AGE, fuse
 from .history import History
 from .models import Models, card_of
 from .quality import Limits, judge, measure, reasons
@@ -81,7 +82,7 @@ class Analyzer:
         self._subjects: dict[int, _Subject] = {}
         self._history = History()
         self._seen_video = False
-        self._voice: VoiceVerdict | None = None
+        self._voices: deque[VoiceVerdict] = deque(maxlen=8)
         self._voice_record = VoiceRecord()
         self._voice_thresholds = _thresholds(card_of(models.voice)) if models.voice else (FAKE_AT, REAL_AT)
         self._listener: VoiceScorer | None = None
@@ -96,7 +97,7 @@ class Analyzer:
 
         Args:
             frame: the next of the source.
-            bitrate_kbps: of its video, kb/s; None = not known.
+            bitrate_kbps: of its video, kb/s, where something knows it better than the frame does.
 
         Raises:
             EngineError: a model failed.
@@ -107,12 +108,12 @@ class Analyzer:
         if not self._schedule.due(frame.t):
             return None
         tracks = self._follower.update(frame.image, frame.t)
-        self._score(frame, tracks, bitrate_kbps)
+        self._score(frame, tracks, frame.bitrate_kbps if bitrate_kbps is None else bitrate_kbps)
         faces = tuple(self._verdict(track) for track in sorted(tracks, key=lambda track: track.id))
-        fake, status, why = fuse(faces, self._voice, t=frame.t)
-        voice = self._voice.fake if self._voice else None
+        voice = self._heard(frame.t)
+        fake, status, why = fuse(faces, voice, t=frame.t)
         latency = time.monotonic() - frame.arrived
-        return Verdict(self.source, frame.t, fake, status, why, voice, faces, latency)
+        return Verdict(self.source, frame.t, fake, status, why, voice.fake if voice else None, faces, latency)
 
     def audio(self, chunk: AudioChunk) -> VoiceVerdict | None:
         """Hear a chunk; return the voice verdict when a new one is due. It joins the next verdicts of frames too."""
@@ -120,11 +121,11 @@ class Analyzer:
             return None
         if chunk.discontinuity:
             self._listener.reset()
-            self._voice = None
+            self._voices.clear()
         self._arrived = chunk.arrived
         verdict = self._listener.push(chunk)
         if verdict is not None:
-            self._voice = verdict
+            self._voices.append(verdict)
             self._voice_record.add(verdict)
         return verdict
 
@@ -139,7 +140,7 @@ class Analyzer:
         self._reset_video()
         if self._listener is not None:
             self._listener.reset()
-        self._voice = None
+        self._voices.clear()
 
     def image(self, image: Image) -> Summary:
         """Score a single picture, HxWx3 BGR, by itself: nothing that was seen before counts, nor is it remembered."""
@@ -158,7 +159,13 @@ class Analyzer:
     def summary(self) -> Summary:
         """Return what is thought of all that was seen and heard so far."""
         voice = self._voice_record.sum(*self._voice_thresholds)
-        return summarize(self._history, self._scorer, self._limits, self._thresholds, voice, video=self._seen_video)
+        summary = summarize(self._history, self._scorer, self._limits, self._thresholds, voice, video=self._seen_video)
+        return summary if summary.faces else replace(summary, timeline=self._voice_record.timeline())
+
+    def _heard(self, t: float) -> VoiceVerdict | None:
+        """Return the verdict on the voice at media time t, s: not a later one, as sound may be read ahead."""
+        at = [voice for voice in self._voices if t - VOICE_AGE <= voice.t <= t]
+        return at[-1] if at else None
 
     def _reset_video(self) -> None:
         self._follower.reset()

@@ -52,6 +52,24 @@ def write_models(
     return folder / "face.onnx"
 
 
+def write_voice(path: Path, *, logit: float) -> Path:
+    """Write a model of voices that finds every voice to have this logit; return its path, for Models.load."""
+    nodes = [
+        helper.make_node("ReduceMean", ["samples"], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("Mul", ["mean", "nothing"], ["none"]),
+        helper.make_node("Add", ["none", "answer"], ["logit"]),
+    ]
+    constants = [
+        numpy_helper.from_array(np.array(0.0, np.float32), "nothing"),
+        numpy_helper.from_array(np.array(logit, np.float32), "answer"),
+    ]
+    inputs = [helper.make_tensor_value_info("samples", FLOAT, ["batch", "count"])]
+    outputs = [helper.make_tensor_value_info("logit", FLOAT, ["batch"])]
+    card = Card("voice", "constant", "1", input_size=(64000,), window=4.0, rate=16000.0, thresholds=THRESHOLDS)
+    _save(path, helper.make_graph(nodes, "voice", inputs, outputs, constants), card)
+    return path
+
+
 def _face(gain: float, size: int, width: int) -> onnx.GraphProto:
     spread = np.zeros((1, width), np.float32)
     spread[0, 0], spread[0, -1] = 1.0, gain

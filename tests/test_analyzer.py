@@ -1,21 +1,24 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
 import time
 import tracemalloc
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from media import portrait, scene
-from models import write_models
+from models import write_models, write_voice
 from truefeed.engines import EngineError
 from truefeed.engines.base import WEIGHTS
 from truefeed.stream.analyzer import Analyzer, ScoreSettings
 from truefeed.stream.models import Models
 from truefeed.stream.quality import REASONS
-from truefeed.stream.values import Frame, Image, Verdict
+from truefeed.stream.values import AudioChunk, Floats, Frame, Image, Verdict
 
 DARK, BRIGHT = 0.6, 1.6
 "Factors on the portrait's brightness that the model takes for genuine and for fake."
@@ -268,3 +271,73 @@ def test_memory_stays_flat(models: Models) -> None:
     finally:
         tracemalloc.stop()
     assert last - first < 100_000
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory: pytest.TempPathFactory) -> Floats:
+    """Some seconds of speech at 22.05 kHz."""
+    if shutil.which("espeak-ng") is None:
+        pytest.skip("no synthesiser: apt-get install espeak-ng")
+    path = tmp_path_factory.mktemp("speech") / "words.wav"
+    words = "the north wind and the sun were disputing which was the stronger when a traveller came along"
+    subprocess.run(["espeak-ng", "-w", str(path), words], check=True, timeout=30)
+    with av.open(str(path)) as container:
+        assert container.streams.audio[0].rate == 22050
+        parts = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
+    samples: Floats = np.concatenate(parts).astype(np.float32) / 32768
+    return samples
+
+
+def chunks(samples: Floats, start: float = 0.0) -> Iterator[AudioChunk]:
+    for i in range(0, len(samples), 2205):
+        yield AudioChunk(samples[i : i + 2205], 22050, start + i / 22050, time.monotonic())
+
+
+@pytest.fixture(scope="module")
+def hearing(tmp_path_factory: pytest.TempPathFactory) -> Models:
+    folder = tmp_path_factory.mktemp("hearing")
+    voice = write_voice(folder / "voice.onnx", logit=4.0)
+    return Models.load("cpu", face_model=write_models(folder), voice_model=voice)
+
+
+def test_the_voice_joins_the_frames_from_its_time_on_until_it_is_old(hearing: Models, speech: Floats) -> None:
+    analyzer = Analyzer(hearing, source="x")
+    heard = [verdict for verdict in (analyzer.audio(chunk) for chunk in chunks(speech[:75000])) if verdict]
+    assert [round(verdict.t) for verdict in heard] == [1, 2, 3]
+    first = min(verdict.t for verdict in heard if verdict.fake is not None)
+    verdicts = feed(analyzer, frames(clip(DARK, 240)))
+    spoken = [verdict.t for verdict in verdicts if verdict.voice is not None]
+    assert first <= spoken[0] <= first + 0.1
+    assert spoken[-1] == pytest.approx(heard[-1].t + 4, abs=0.1)
+    assert next(v for v in verdicts if v.t > 3.5).status == "fake"
+    assert verdicts[-1].status == "real"
+
+
+def test_sound_without_a_picture_has_verdicts_and_a_summary(hearing: Models, speech: Floats) -> None:
+    analyzer = Analyzer(hearing, source="x")
+    heard = [verdict for verdict in (analyzer.audio(chunk) for chunk in chunks(speech)) if verdict]
+    told = analyzer.voice_only(heard[-1])
+    assert (told.status, told.faces, told.t) == ("fake", (), heard[-1].t)
+    assert told.fake == told.voice == heard[-1].fake
+    assert told.latency is not None
+    summary = analyzer.summary()
+    assert (summary.status, summary.faces) == ("fake", ())
+    assert summary.fake == summary.voice == pytest.approx(1 / (1 + np.exp(-4)), abs=1e-3)
+    assert len(summary.timeline) >= 3
+
+
+def test_silence_is_no_voice(hearing: Models) -> None:
+    analyzer = Analyzer(hearing, source="x")
+    heard = [v for v in (analyzer.audio(chunk) for chunk in chunks(np.zeros(4 * 22050, np.float32))) if v]
+    assert {verdict.fake for verdict in heard} == {None}
+    told = analyzer.voice_only(heard[-1])
+    assert (told.fake, told.status, told.reasons) == (None, "uncertain", ("no-speech",))
+    summary = analyzer.summary()
+    assert (summary.fake, summary.voice, summary.status, summary.reasons) == (None, None, "uncertain", ("no-speech",))
+
+
+def test_without_a_model_of_voices_sound_is_not_judged(models: Models, speech: Floats) -> None:
+    if models.voice is not None:
+        pytest.skip("a model of voices is shipped")
+    analyzer = Analyzer(models, source="x")
+    assert [analyzer.audio(chunk) for chunk in chunks(speech)] == [None] * len(list(chunks(speech)))

@@ -62,8 +62,8 @@ class CenterFace:
         height, width = image.shape[:2]
         factor = min(1.0, self.long_side / max(height, width))
         fit = max(1, round(width * factor)), max(1, round(height * factor))
-        # The network halves five times: black up to a multiple of 32, which keeps the shape of the faces.
-        canvas = np.zeros((_multiple(fit[1]), _multiple(fit[0]), 3), np.uint8)
+        # The network halves five times: grey up to a multiple of 32, which keeps the shape of the faces.
+        canvas = np.full((_multiple(fit[1]), _multiple(fit[0]), 3), 110, np.uint8)
         canvas[: fit[1], : fit[0]] = resize(image, *fit)
         back = np.array([width / fit[0], height / fit[1]], np.float32)
         return _decode([v[0] for v in self._run(canvas[None])], self.threshold, back)
