@@ -90,12 +90,14 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         """Draw anybody's face."""
         return self.subject(int(rng.choice(len(self.files), p=self.weight)))
 
-    def _alike(self, index: int, rng: np.random.Generator) -> int:
-        """Draw another person whose face has about the same shape and pose."""
+    def _alike(self, index: int, rng: np.random.Generator) -> int | None:
+        """Draw another person whose face has about the same shape and pose; None where there is nobody else."""
         some = rng.choice(len(self.files), 32)
         other = some[self.identity[some] != self.identity[index]]
+        if not len(other):
+            return None
         distance = ((self.shape[other] - self.shape[index]) ** 2).sum(1)
-        return int(other[np.argsort(distance)[int(rng.integers(0, 4))]])
+        return int(other[np.argsort(distance)[int(rng.integers(0, min(4, len(other))))]])
 
     def _cut(self, side: int, rng: np.random.Generator) -> Floats:
         """The matrix from the stored crop to the network's, with the slack a live detector has and some more."""

@@ -49,11 +49,12 @@ class Clips:
 def embed(model: nn.Module, clips: Clips, rows: npt.NDArray[np.integer], size: int, scale: float) -> Floats:
     """(n, D) embeddings of the rows, the last column the frame logit."""
     model.eval()
+    device = next(model.parameters()).device
     out = []
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
         for start in range(0, len(rows), 32):
             crops = torch.from_numpy(clips.crops(rows[start : start + 32], size, scale))
-            out.append(model(crops.to(memory_format=torch.channels_last))[0].float().numpy())
+            out.append(model(crops.to(device, memory_format=torch.channels_last))[0].float().cpu().numpy())
     return np.concatenate(out)
 
 
