@@ -61,7 +61,8 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         """Draw one pair: (2, 3, S, S) normalised RGB, and (2, m, m) masks."""
         index = int(rng.choice(len(self.files), p=self.weight))
         subject = self.subject(index, rng)
-        donor = self.subject(self._alike(index, rng)) if rng.random() < DONORS else None
+        other = self._alike(index, rng) if rng.random() < DONORS else None
+        donor = None if other is None else self.subject(other)
         fake = make(subject, donor, rng)
         real, forged = degrade([subject.image, fake.image], rng)
         matrix = self._cut(subject.image.shape[0], rng)
