@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
+import numpy as np
 
-from ..values import Alert, Image, StateChange, Status, StreamState, Verdict
+from ..values import Alert, FaceVerdict, Image, StateChange, StreamState, Verdict
 from .human import percent, words
 from .labels import draw_faces
 from .paint import (
@@ -25,17 +26,13 @@ from .paint import (
     Rect,
     bar,
     dot,
-    fill,
     fit,
     shade,
     text,
     text_width,
 )
+from .timeline import SPAN, Timeline
 
-SPAN = 30.0
-"Length of the timeline, s."
-_STEPS = 100
-"Columns of the timeline."
 _STATES: dict[StreamState, tuple[str, Colour]] = {
     "connecting": ("Connecting", AMBER),
     "online": ("Online", GREEN),
@@ -43,7 +40,6 @@ _STATES: dict[StreamState, tuple[str, Colour]] = {
     "retrying": ("Retrying", AMBER),
     "ended": ("Ended", FAINT),
 }
-_RANK: dict[Status, int] = {"real": 0, "uncertain": 1, "fake": 2}
 
 
 class Overlay:
@@ -56,7 +52,7 @@ class Overlay:
         self._detail = ""
         self._verdict: Verdict | None = None
         self._raised: dict[str, Alert] = {}
-        self._timeline = _Timeline()
+        self._timeline = Timeline()
 
     def state(self, change: StateChange) -> None:
         """Take a change of state; what was found before a gap is no longer shown."""
@@ -77,9 +73,15 @@ class Overlay:
         if alert.raised:
             self._raised[alert.subject] = alert
 
-    def draw(self, image: Image, t: float) -> Image:
-        """Return a copy of image (HxWx3 BGR) with everything on it; t is its media time, s."""
-        picture = image.copy()
+    def draw(self, image: Image, t: float, *, scale: float = 1.0) -> Image:
+        """Return a copy of image with everything on it.
+
+        Args:
+            image: HxWx3 BGR.
+            t: its media time, s.
+            scale: of the copy over image; words are drawn afterwards and stay sharp.
+        """
+        picture = image.copy() if scale == 1 else _resized(image, scale)
         height, width = picture.shape[:2]
         if height < 72 or width < 120:
             return picture  # a stamp has no room for words
@@ -93,7 +95,7 @@ class Overlay:
         if self._raised:
             area = Rect(2, 2 * strip + 2, width - 2, area.bottom)
         if self._verdict is not None:
-            draw_faces(picture, self._verdict.faces, size, area, self._mark)
+            draw_faces(picture, _scaled(self._verdict.faces, scale), size, area, self._mark)
         self._header(picture, top, size, t)
         self._footer(picture, bottom, size, t)
         if self._raised:
@@ -187,37 +189,16 @@ class Overlay:
             text(image, shown, x, middle, large, MUTED if line else WHITE, bold=not line)
 
 
-class _Timeline:
-    """The fused probability of the last SPAN seconds in columns; where nothing was scored there is no column."""
+def _resized(image: Image, scale: float) -> Image:
+    height, width = (max(round(side * scale), 1) for side in image.shape[:2])
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cv2.resize(image, (width, height), interpolation=method).astype(np.uint8, copy=False)
 
-    def __init__(self) -> None:
-        self._columns: deque[tuple[int, float | None, Status]] = deque(maxlen=_STEPS + 1)
 
-    def add(self, t: float, fake: float | None, status: Status) -> None:
-        step = math.floor(t * _STEPS / SPAN)
-        if self._columns and step < self._columns[-1][0]:
-            self._columns.clear()  # media time went back
-        if self._columns and step == self._columns[-1][0]:
-            _, most, worst = self._columns.pop()
-            fake = max((value for value in (most, fake) if value is not None), default=None)
-            status = max(worst, status, key=_RANK.__getitem__)
-        self._columns.append((step, fake, status))
-
-    def draw(self, image: Image, rect: Rect, t: float, mark: float | None) -> None:
-        now = math.floor(t * _STEPS / SPAN)
-        fill(image, Rect(rect.left, rect.bottom - 1, rect.right, rect.bottom), FAINT)
-        for step, fake, status in self._columns:
-            place = _STEPS - 1 - (now - step)
-            if fake is None or not 0 <= place < _STEPS:
-                continue
-            left = rect.left + rect.width * place // _STEPS
-            right = rect.left + rect.width * (place + 1) // _STEPS
-            gap = 1 if right - left > 2 else 0
-            tall = max(round((rect.height - 1) * fake), 2)
-            fill(image, Rect(left, rect.bottom - tall, right - gap, rect.bottom), STATUS[status])
-        if mark is not None:
-            y = rect.bottom - round((rect.height - 1) * mark)
-            cv2.line(image, (rect.left, y), (rect.right - 1, y), MUTED, 1)
+def _scaled(faces: Sequence[FaceVerdict], scale: float) -> Sequence[FaceVerdict]:
+    if scale == 1:
+        return faces
+    return [replace(f, box=(f.box[0] * scale, f.box[1] * scale, f.box[2] * scale, f.box[3] * scale)) for f in faces]
 
 
 def _who(subject: str) -> str:

@@ -44,9 +44,10 @@ class Window(Sink):
         self._raise_at = raise_at
         self._overlays: dict[str, Overlay] = {}
         self._last: dict[str, Frame] = {}
-        self._tiles: dict[str, Image] = {}
+        self._canvas = np.zeros((0, 0, 3), np.uint8)
+        self._changed: set[str] = set()
         self._shown = float("-inf")
-        self._changed = self._open = False
+        self._open = False
 
     def add(self, source: str) -> None:
         """Make room for a source before its first picture."""
@@ -85,13 +86,12 @@ class Window(Sink):
     def _overlay(self, source: str) -> Overlay:
         if source not in self._overlays:
             self._overlays[source] = Overlay(source, raise_at=self._raise_at)
-            if len(self._overlays) > 1:
-                self._tiles.clear()
+            self._changed.add(source)
         return self._overlays[source]
 
     def _redraw(self, source: str) -> None:
         self._overlay(source)
-        self._changed = True
+        self._changed.add(source)
         # A screen takes 30 pictures a second; what comes faster is not drawn.
         if time.monotonic() - self._shown >= _EVERY:
             self._show()
@@ -99,11 +99,12 @@ class Window(Sink):
     def _show(self) -> None:
         if self.done:
             return
-        self._shown, self._changed = time.monotonic(), False
+        self._shown = time.monotonic()
         picture = self._picture()
+        self._changed.clear()
         if not self._open:
             self._open = True
-            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
+            cv2.namedWindow(TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)
             height, width = picture.shape[:2]
             factor = min(_SIZE[0] / width, _SIZE[1] / height)
             cv2.resizeWindow(TITLE, max(round(width * factor), 1), max(round(height * factor), 1))
@@ -122,16 +123,19 @@ class Window(Sink):
         names = list(self._overlays)
         if len(names) == 1 and names[0] in self._last:
             frame = self._last[names[0]]
-            return self._overlays[names[0]].draw(frame.image, frame.t)
+            # A small picture is made larger before the words are drawn, and not by the window afterwards.
+            return self._overlays[names[0]].draw(frame.image, frame.t, scale=max(_scale(frame.image, *_SIZE), 1.0))
         columns = math.ceil(math.sqrt(len(names)))
         rows = math.ceil(len(names) / columns)
         width, height = _SIZE[0] // columns, _SIZE[1] // rows
-        canvas = np.zeros((height * rows, width * columns, 3), np.uint8)
+        if self._canvas.shape[:2] != (height * rows, width * columns):
+            self._canvas = np.zeros((height * rows, width * columns, 3), np.uint8)
+            self._changed.update(names)
         for number, name in enumerate(names):
-            row, column = divmod(number, columns)
-            part = canvas[row * height : (row + 1) * height, column * width : (column + 1) * width]
-            part[:] = self._tile(name, width, height)
-        return canvas
+            if name in self._changed:
+                top, left = number // columns * height, number % columns * width
+                self._canvas[top : top + height, left : left + width] = self._tile(name, width, height)
+        return self._canvas
 
     def _tile(self, name: str, width: int, height: int) -> Image:
         frame = self._last.get(name)
@@ -139,8 +143,12 @@ class Window(Sink):
             blank = np.full((height, width, 3), 24, np.uint8)
             text(blank, f"{name}: connecting", 16, height // 2, 16, WHITE)
             return blank
-        drawn = self._overlays[name].draw(frame.image, frame.t)
+        drawn = self._overlays[name].draw(frame.image, frame.t, scale=_scale(frame.image, width, height))
         return letterbox(drawn, width, height)
+
+
+def _scale(image: Image, width: int, height: int) -> float:
+    return float(min(width / image.shape[1], height / image.shape[0]))
 
 
 def letterbox(image: Image, width: int, height: int) -> Image:
