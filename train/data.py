@@ -14,11 +14,13 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from ..stream.values import Floats, Image
 from .blend import Subject, make
-from .degrade import degrade
+from .degrade import degrade, wear
 
 MEAN, STD = 127.5, 127.5
 DONORS = 0.3
 "Share of the fakes that are swaps."
+WORN = 0.5
+"Share of the genuine pictures that were soft before they were manipulated."
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         subject = self.subject(index, rng)
         other = self._alike(index, rng) if rng.random() < DONORS else None
         donor = None if other is None else self.subject(other)
+        if rng.random() < WORN:
+            subject = Subject(wear(subject.image, rng), subject.mesh)
         fake = make(subject, donor, rng)
         real, forged = degrade([subject.image, fake.image], rng)
         matrix = self._cut(subject.image.shape[0], rng)

@@ -25,6 +25,23 @@ def degrade(pair: list[Image], rng: np.random.Generator) -> list[Image]:
     return pair
 
 
+def wear(image: Image, rng: np.random.Generator) -> Image:
+    """Soften a genuine picture as its history does before anybody manipulates it: small sensor, beauty filter, codec.
+
+    Without it every genuine face is sharp, and softness alone would pass for manipulation.
+    """
+    pair = [image]
+    draw = rng.random()
+    if draw < 0.4:
+        pair = _resize(pair, rng)
+    elif draw < 0.6:
+        sigma = rng.uniform(10, 35)
+        pair = [np.asarray(cv2.bilateralFilter(image, 7, sigma, rng.uniform(1.5, 4)), np.uint8)]
+    if rng.random() < 0.6:
+        pair = h264(pair, crf=int(rng.integers(20, 36)))
+    return pair[0]
+
+
 def h264(images: list[Image], crf: int, frames: int = 1) -> list[Image]:
     """Code pictures of one size with x264 side by side, so that each gets the same rate control.
 
