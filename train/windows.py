@@ -1,8 +1,8 @@
 """Windows of embeddings, genuine and pseudo-fake, for the temporal head: `python -m truefeed.train.windows --help`.
 
 A pseudo-fake clip is made from a genuine one (self-blended video): every frame is manipulated in the same way, while
-the landmarks that place the blend tremble and the strength flickers, as they do where a generator works frame by frame. A
-still picture gives a short clip too: small camera motion is added.
+the landmarks that place the blend tremble and the strength flickers, as they do where a generator works frame by frame.
+A still picture gives a short clip too: small camera motion is added.
 """
 
 from __future__ import annotations
