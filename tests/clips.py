@@ -30,6 +30,7 @@ def write_video(
         video = out.add_stream(codec, rate=fps)
         video.height, video.width = pictures[0].shape[:2]
         video.pix_fmt = "yuv420p"
+        video.max_b_frames = 0  # timestamps start at 0, which a server of the file wants
         audio = out.add_stream("aac", rate=16000, layout="mono") if tone is not None else None
         for picture in pictures:
             out.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
