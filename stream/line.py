@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engines import Engine
 from .alarm import Alarm, AlarmSettings
 from .analyzer import Analyzer
 from .capture import Capture, End
@@ -197,10 +198,9 @@ class Line:
         }
 
 
-def alarm_settings(models: Models, stream: StreamSettings) -> AlarmSettings:
-    """Return what the user asked for, else what the model's card says, else the defaults."""
-    card = models.face_window.card
-    said = card.thresholds if card else {}
+def alarm_settings(engine: Engine, stream: StreamSettings) -> AlarmSettings:
+    """Return what the user asked for, else what the card of the model that scores says, else the defaults."""
+    said = engine.card.thresholds if engine.card else {}
     base = AlarmSettings()
     raise_at = stream.alert_at if stream.alert_at is not None else said.get("alert", base.raise_at)
     clear_at = stream.clear_at if stream.clear_at is not None else min(said.get("clear", base.clear_at), raise_at)

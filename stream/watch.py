@@ -65,10 +65,11 @@ def _lines(settings: WatchSettings, outputs: Outputs, opened: Sequence[_Opened],
     models = Models.load(settings.engine, settings.faces, face_model=settings.model, voice_model=settings.voice_model)
     lines = []
     for name, source, stream in opened:
-        alarm = alarm_settings(models, stream)
+        alarm = alarm_settings(models.face_window, stream)
+        voice = alarm_settings(models.voice, stream) if models.voice is not None else None
         capture = Capture(source, wake=wake)
         sink = outputs.sink(name, stream, models, alarm, capture)
-        lines.append(Line(name, capture, models, Alarm(alarm), sink, seconds=settings.seconds))
+        lines.append(Line(name, capture, models, Alarm(alarm, voice), sink, seconds=settings.seconds))
     return lines
 
 

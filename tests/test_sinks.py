@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import signal
 import socket
 import stat
 import subprocess
@@ -25,6 +26,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from media import write_clip
 from models import write_models
 from truefeed.stream.capture import CaptureStats
 from truefeed.stream.errors import ConfigError
@@ -664,3 +666,24 @@ def test_an_older_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_told_at_once(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError, match="--overlay"):
         VideoFile(tmp_path / name, "cam")
+
+
+def test_an_interrupted_watch_leaves_a_file_that_plays(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=250)
+    (tmp_path / "models").mkdir()
+    model = write_models(tmp_path / "models")
+    (tmp_path / "out").mkdir()
+    path = tmp_path / "out" / "seen.mp4"
+    words = ["watch", str(clip), "--model", str(model), "--overlay", str(path), "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "truefeed.stream", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        while json.loads(child.stdout.readline())["event"] != "verdict":
+            pass
+        child.send_signal(signal.SIGINT)
+        rest, errors = child.communicate(timeout=60)
+    assert (child.returncode, errors) == (0, "")
+    assert json.loads(rest.splitlines()[-1])["event"] == "summary"
+    assert [file.name for file in path.parent.iterdir()] == ["seen.mp4"]
+    assert 0 < len(stamps(path)) < 250

@@ -42,7 +42,7 @@ class Judgement:
             *card.calibration,
             float(said.get("fake", FAKE_AT)),
             float(said.get("real", REAL_AT)),
-            alarm_settings(models, StreamSettings("")),
+            alarm_settings(models.face_window, StreamSettings("")),
         )
 
     def probability(self, logit: float) -> float:
