@@ -100,7 +100,8 @@ def observe(path: Path, models: Models) -> dict[str, Any]:
     witness = Witness(models, source=path.name)
     report = judge(Found(path, named=True), models, witness)
     if report is None or report.error is not None:
-        return {"kind": report.kind if report else None, "error": report.error if report else "no media"}
+        why = (report.error or "").removeprefix(f"{path}: ") if report is not None else ""
+        return {"kind": report.kind if report else None, "error": why or "no media"}
     voice = witness._voice_record.sum(*witness._voice_thresholds)
     return {
         "kind": report.kind,
@@ -127,7 +128,7 @@ class Cache:
         try:
             content = hashlib.sha256(path.read_bytes()).hexdigest()
         except OSError as error:
-            return {"kind": None, "error": f"{path}: {(error.strerror or 'cannot be read').lower()}"}
+            return {"kind": None, "error": (error.strerror or "cannot be read").lower()}
         file = self._folder / f"{hashlib.sha256(f'{content} {self._by}'.encode()).hexdigest()[:32]}.json"
         if file.exists():
             return dict(json.loads(file.read_text()))

@@ -32,6 +32,7 @@ class Judgement:
     fake_at: float = FAKE_AT
     real_at: float = REAL_AT
     alarm: AlarmSettings = field(default_factory=AlarmSettings)
+    voice_alarm: AlarmSettings | None = None
 
     @classmethod
     def of(cls, models: Models) -> Judgement:
@@ -84,7 +85,7 @@ def outcome(seen: Mapping[str, Any], judgement: Judgement) -> Outcome:
     fake, status, reasons = fuse(faces, voice, video=seen["kind"] != "audio")
     verdicts = _verdicts(seen, judgement)
     start = verdicts[0][0].t if verdicts else 0.0
-    alarm = Alarm(judgement.alarm)
+    alarm = Alarm(judgement.alarm, judgement.voice_alarm)
     moments: list[tuple[float, float, Status]] = []
     alerts: list[tuple[float, str]] = []
     for verdict, heard in verdicts:

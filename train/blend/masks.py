@@ -52,6 +52,8 @@ def soften(mask: Floats, rng: np.random.Generator) -> Floats:
     shift = smooth_field(size, rng, amount=rng.uniform(0.0, 0.03) * size)
     out = cv2.remap(mask, *as_maps(shift), cv2.INTER_LINEAR)
     width = rng.choice([0.0, 0.015, 0.03, 0.06, 0.1]) * size * rng.uniform(0.7, 1.3)
+    # No wider than half of what there is: a mouth that feathers to nothing would be a genuine face called fake.
+    width = min(width, 0.5 * float(cv2.distanceTransform((out > 0.5).astype(np.uint8), cv2.DIST_L2, 3).max()))
     if width >= 1:
         kernel = int(width) * 2 + 1
         # Erode first, so that the feather lies inside the outline and fakes do not differ by their extent alone.
