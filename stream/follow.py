@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .cuts import CutFinder
 from .faces import Detector
 from .faces.align import square
 from .faces.look import looks
@@ -46,6 +47,7 @@ class Follower:
         self.settings = settings or FollowSettings()
         self._detector = detector
         self._tracker = Tracker(tracks)
+        self._cuts = CutFinder()
         self._searched = float("-inf")
         self._pictures = 0
 
@@ -56,6 +58,8 @@ class Follower:
 
     def update(self, image: Image, t: float) -> list[Track]:
         """Return the tracks seen in the HxWx3 BGR picture at media time t, s; t grows from call to call."""
+        if self._cuts.cut(image, t):
+            self.reset()
         self._pictures += 1
         known = self._tracker.squares(t, self.settings.probe)
         faces = None if self._due(t, len(known)) else self._detector.locate(image, known)

@@ -219,6 +219,24 @@ def test_the_whole_picture_is_searched_two_or_three_times_a_second(detector: Det
     assert counting.looks == 32
 
 
+def test_after_a_cut_a_face_in_the_same_place_is_another(detector: Detector) -> None:
+    follower = Follower(detector)
+    here, there = draw([(0, (400, 350))]), draw([(0, (405, 355))])
+    here[:, 700:] = (40, 20, 180)
+    there[500:, :] = (200, 220, 90)
+    there[:200, :] = (250, 250, 250)
+    ids = [follower.update(image, i / 16)[0].id for i, image in enumerate([here] * 4 + [there] * 4)]
+    assert ids == [1] * 4 + [2] * 4
+
+
+def test_a_change_of_light_is_no_cut(detector: Detector) -> None:
+    follower = Follower(detector)
+    image = draw([(0, (400, 350))])
+    image[:, 700:] = (40, 20, 180)
+    dim = np.asarray(image * 0.7 + 10, np.uint8)
+    assert [follower.update(picture, i / 16)[0].id for i, picture in enumerate([image, dim, image])] == [1, 1, 1]
+
+
 def test_reset_searches_at_once_and_gives_new_ids(detector: Detector) -> None:
     follower = Follower(detector)
     image = draw([(0, (400, 350))])
