@@ -23,6 +23,7 @@ _SIZE = (1280, 720)
 "Of the window at first, and of the picture that several sources share, px."
 _EVERY = 1 / 30
 "Shortest time between two pictures on the screen, s."
+_BLANK = np.full((_SIZE[1] // 2, _SIZE[0] // 2, 3), 24, np.uint8)
 _KEYS = (27, ord("q"))
 
 
@@ -63,8 +64,9 @@ class Window(Sink):
 
     def verdict(self, verdict: Verdict, frame: Frame | None) -> None:
         self._overlay(verdict.source).verdict(verdict)
-        if frame is not None:
-            self.frame(verdict.source, frame)
+        if frame is None:
+            frame = Frame(_BLANK, verdict.t, time.monotonic())  # a source of sound only
+        self.frame(verdict.source, frame)
 
     def alert(self, alert: Alert) -> None:
         self._overlay(alert.source).alert(alert)
