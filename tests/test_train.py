@@ -1,0 +1,76 @@
+"""The training loops, a few steps each, on a handful of faces."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from faces import other, subject
+from truefeed.stream.cli import main
+from truefeed.train import temporal, video
+from truefeed.train.weights import read_encoder, read_head
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    folder = tmp_path / "faces"
+    (folder / "crops").mkdir(parents=True)
+    people = [subject(), other()] * 2
+    files = [f"crops/{i}.png" for i in range(4)]
+    for file, one in zip(files, people, strict=True):
+        cv2.imwrite(str(folder / file), one.image)
+    np.savez(folder / "faces.npz", files=files, identity=list("abab"), mesh=np.stack([p.mesh for p in people]))
+    return folder
+
+
+def _steps(out: Path) -> list[int]:
+    with (out / "curve.csv").open(newline="") as file:
+        return [int(row["step"]) for row in csv.DictReader(file)]
+
+
+def test_the_encoder_learns_and_goes_on_where_it_stopped(faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = ["--dataset", str(faces), "--out", str(out), "--batch-size", "2", "--every", "1", "--workers", "0"]
+    words += ["--threads", "1", "--epochs"]
+    assert video.main([*words, "0.5"]) == 0  # one step of two pairs
+    first = torch.load(out / "checkpoint.pt", weights_only=True)
+    assert (first["step"], _steps(out)) == (1, [1])
+    assert video.main([*words, "1", "--resume"]) == 0
+    second = torch.load(out / "checkpoint.pt", weights_only=True)
+    assert (second["step"], _steps(out)) == (2, [1, 2])
+    assert not torch.equal(first["model"]["logit.weight"], second["model"]["logit.weight"])
+    assert second["command"]["batch_size"] == "2"
+    with torch.no_grad():
+        embedding, _ = read_encoder(out / "checkpoint.pt")(torch.zeros(1, 3, 64, 64))
+    assert bool(torch.isfinite(embedding).all())
+
+
+def test_the_head_learns_what_the_mean_does_not_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    count, length = 240, 12
+    label = np.arange(count) % 2
+    rows = rng.normal(0, 0.3, (count, length, 5)).astype(np.float32)
+    rows[label == 1, :, -1] += (2 * np.array([-1, 1] * (length // 2))).astype(np.float32)  # fakes flicker
+    ages = np.repeat((np.arange(length)[::-1] / 8).astype(np.float32)[None], count, 0)
+    path, head = tmp_path / "windows.npz", tmp_path / "head.pt"
+    np.savez(path, rows=rows, ages=ages, label=label, identity=np.array([str(i // 4) for i in range(count)]))
+    assert temporal.main(["--windows", str(path), "--out", str(head), "--epochs", "12", "--lr", "0.01"]) == 0
+    err = capsys.readouterr().err
+    plain = float(err.rsplit(" ", 1)[1])
+    assert plain < 0.75
+    assert torch.load(head, weights_only=True)["auc"] > 0.9
+    with torch.no_grad():
+        logit = read_head(head)(torch.from_numpy(rows), torch.from_numpy(ages), torch.ones(count, length))
+    assert logit.shape == (count,)
+
+
+def test_the_commands_are_found(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["train", "--help"], ["export", "--help"], ["evaluate", "--help"], ["preprocess", "--help"]):
+        assert main(words) == 0
+        assert f"truefeed {words[0]}" in capsys.readouterr().out
+    assert main(["train", "smell"]) == 2
+    assert "choose `truefeed train video`" in capsys.readouterr().err
