@@ -8,6 +8,7 @@ from pathlib import Path
 
 import av
 import media
+import numpy as np
 import pytest
 from truefeed.stream.packets import BitrateMeter, Packet, PacketRing
 from truefeed.stream.sources import SourceOptions
@@ -48,7 +49,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         height=120,
         gop=25,
         audio="aac",
-        picture=lambda index: media.np.full((120, 160, 3), 16 + index, media.np.uint8),
+        picture=lambda index: np.full((120, 160, 3), 16 + index, np.uint8),
     )
 
 

@@ -17,11 +17,12 @@ from av.video.stream import VideoStream
 
 from ..values import Floats, Image
 from .base import Tally
+from .h264 import LossDetector
 
 _PATIENCE = 300
 "Video packets passed over before decoding starts without a keyframe (some encoders refresh by and by)."
 _NO_PICTURE = 64
-"A packet of fewer bytes may hold no picture at all; failing to decode it says nothing about the next ones."
+"A packet of H.265 with fewer bytes is taken to hold none."
 _SQUEEZED = (0.4, 2.5)
 "Pixel aspects outside this are taken for a mistake."
 
@@ -34,6 +35,7 @@ class VideoDecoder:
         self._tally = tally
         self._alone = stream.codec_context.codec.intra_only or stream.codec_context.name == "wrapped_avframe"
         self._waiting = not self._alone
+        self._losses = LossDetector(self._context.extradata or b"") if self._context.name == "h264" else None
         self._passed = 0
         self._turned: Sequence[int] | None = None
         self._looked = False
@@ -46,13 +48,17 @@ class VideoDecoder:
                 self._tally.skipped += 1
                 return
             self._waiting, self._passed = False, 0
+        if self._losses is not None and self._losses.lost(bytes(packet)):
+            self._tally.decode_errors += 1
+            self._damaged()
+            return
         try:
             frames = packet.decode()
         except EOFError:
             return
         except (av.error.FFmpegError, ValueError):
             self._tally.decode_errors += 1
-            if packet.size >= _NO_PICTURE:
+            if self._pictured(packet):
                 self._damaged()
             return
         for frame in frames:
@@ -62,11 +68,19 @@ class VideoDecoder:
                 return
             yield frame
 
+    def _pictured(self, packet: Packet[VideoStream]) -> bool:
+        """Say whether a packet held a picture: one of parameters alone may fail to decode and does no harm."""
+        if self._losses is not None:
+            return self._losses.pictured
+        return packet.size >= _NO_PICTURE or self._context.name != "hevc"
+
     def _damaged(self) -> None:
         """Later pictures build on a damaged one: wait for a picture that stands alone."""
         if self._alone:
             return
         self._waiting = True
+        if self._losses is not None:
+            self._losses.reset()
         self._context.flush_buffers()
 
     def picture(self, frame: VideoFrame, aspect: float = 1.0) -> Image:
