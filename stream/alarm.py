@@ -5,9 +5,9 @@ of the last `minimum` seconds, each score weighted by the time that it stood: on
 other. A score whose verdict is doubtful (blurred, too small, no speech...) is not evidence: it neither raises nor
 clears, and leaves a hole.
 
-A subject is raised when its latest verdict is `fake`, its median is at or above `raise_at`, and scores cover SUPPORT of
-the window. It is raised early when the evidence is overwhelming: at least EARLY_SCORES scores over `early_for` seconds
-or more, every one `fake` and at or above `early_at`. It is cleared when the median was under `clear_at` for
+A subject is raised when its median is at or above `raise_at`, and scores cover SUPPORT of the window: `raise_at`
+decides alone, so that whoever lowers it under the model's own threshold is heard. It is raised early when the evidence
+is overwhelming: at least EARLY_SCORES scores over `early_for` seconds or more, every one at or above `early_at`. It is cleared when the median was under `clear_at` for
 `clear_after` seconds, when it was not seen for `gone_after` seconds (a face that left), or gave no evidence for
 `forget_after` seconds. After that it cannot be raised again for `cool_down` seconds.
 
@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 
 from .errors import ConfigError
 from .fusion import doubtful
-from .values import Alert, Status, Verdict, VoiceVerdict
+from .values import Alert, Verdict, VoiceVerdict
 
 SUPPORT = 0.75
 "Part of the window that scores must cover before its median says anything."
@@ -105,10 +105,10 @@ class Alarm:
         alerts: list[Alert] = []
         for face in verdict.faces:
             name = f"face {face.id}"
-            self._judge(name, self.settings, _Score(t, face.fake, face.status, face.reasons), verdict, alerts)
+            self._judge(name, self.settings, _Score(t, face.fake, face.reasons), verdict, alerts)
         if voice is not None and voice.t != self._heard:
             self._heard = voice.t
-            score = _Score(t, voice.fake, voice.status, voice.reasons)
+            score = _Score(t, voice.fake, voice.reasons)
             self._judge("voice", self._voice_settings, score, verdict, alerts)
         self._expire(verdict, alerts)
         self._judge_stream(verdict, alerts)
@@ -121,7 +121,7 @@ class Alarm:
     def _judge_stream(self, verdict: Verdict, alerts: list[Alert]) -> None:
         subject = self._subjects.setdefault("stream", _Subject(self._stream_settings, early=False))
         others = any(name != "stream" for name in self.raised)
-        score = _Score(verdict.t, verdict.fake, verdict.status, verdict.reasons)
+        score = _Score(verdict.t, verdict.fake, verdict.reasons)
         change = subject.add(score, quiet=others or verdict.t < self._quiet_until)
         self._note("stream", subject, change, verdict, alerts)
 
@@ -146,7 +146,6 @@ class Alarm:
 class _Score:
     t: float
     fake: float | None
-    status: Status
     reasons: tuple[str, ...]
 
     @property
@@ -198,7 +197,7 @@ class _Subject:
         median = self._median(score.t)
         if self.raised:
             return self._lower(score, last, median)
-        if quiet or score.status != "fake" or self.cooling(score.t):
+        if quiet or self.cooling(score.t):
             return None
         if (median is not None and median >= self._settings.raise_at) or (self._early and self._overwhelming(score.t)):
             self.raised, self._low = True, 0.0
@@ -241,7 +240,7 @@ class _Subject:
         for score in reversed(self._scores):
             if score.evidence is None:
                 continue
-            if score.evidence < level or score.status != "fake":
+            if score.evidence < level:
                 return False
             count += 1
             if count >= EARLY_SCORES and t - score.t >= self._settings.early_for - 1e-6:

@@ -128,8 +128,9 @@ def test_doubtful_scores_never_raise() -> None:
     assert run(Alarm(), 0, 60, {1: (0.99, "too-short")}, lambda t: (0.99, "noise")) == []
 
 
-def test_borderline_scores_never_raise_even_where_raise_at_is_lower() -> None:
-    assert run(Alarm(AlarmSettings(raise_at=0.5, clear_at=0.3)), 0, 30, {1: 0.7}) == []
+def test_a_lowered_raise_at_counts_for_borderline_scores_too() -> None:
+    alerts = run(Alarm(AlarmSettings(raise_at=0.5, clear_at=0.3)), 0, 30, {1: 0.7})
+    assert [(alert.raised, alert.subject) for alert in alerts] == [(True, "face 1")]
 
 
 def test_doubtful_scores_do_not_clear_at_once() -> None:
