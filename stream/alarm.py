@@ -6,10 +6,11 @@ other. A score whose verdict is doubtful (blurred, too small, no speech...) is n
 clears, and leaves a hole.
 
 A subject is raised when its median is at or above `raise_at`, and scores cover SUPPORT of the window: `raise_at`
-decides alone, so that whoever lowers it under the model's own threshold is heard. It is raised early when the evidence
-is overwhelming: at least EARLY_SCORES scores over `early_for` seconds or more, every one at or above `early_at`. It is cleared when the median was under `clear_at` for
-`clear_after` seconds, when it was not seen for `gone_after` seconds (a face that left), or gave no evidence for
-`forget_after` seconds. After that it cannot be raised again for `cool_down` seconds.
+decides alone, so that whoever lowers it under the model's own threshold is heard. It is raised early when the
+evidence is overwhelming: at least EARLY_SCORES scores over `early_for` seconds or more, every one at or above
+`early_at`. It is cleared when the median was under `clear_at` for `clear_after` seconds, when it was not seen for
+`gone_after` seconds (a face that left), or gave no evidence for `forget_after` seconds. After that it cannot be
+raised again for `cool_down` seconds.
 
 `stream` speaks only where nobody else does. Whoever reads an alert wants to know who is fake, and once; so the stream's
 own alert stands for what no single subject shows: a face and a voice that convict each other only together, or a face
