@@ -7,14 +7,15 @@ from importlib import import_module
 
 from ..stream.errors import MissingExtraError
 
-_MODULES = {"face": "face", "int8": "quantize"}
+_MODULES = {"face": "face", "voice": "voice", "int8": "quantize"}
 _USAGE = """\
-usage: truefeed export [face|int8] [options]
+usage: truefeed export [face|voice|int8] [options]
 
   face   the face model to ONNX, proved against the network (the default)
+  voice  the voice model to ONNX, likewise
   int8   an 8-bit variant of a face model in ONNX, with a report of what that changes
 
-`truefeed export face --help` and `truefeed export int8 --help` tell the options.
+`truefeed export face --help` and so on tell the options.
 """
 
 

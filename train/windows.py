@@ -48,6 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--faces", type=Path, required=True, help="the folder that truefeed.train.faces wrote")
     parser.add_argument("--encoder", type=Path, required=True, help="the checkpoint of truefeed.train.video")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--reals", type=int, default=2, help="differently degraded versions of each genuine window")
     parser.add_argument("--fakes", type=int, default=4, help="pseudo-fake versions of each genuine window")
     parser.add_argument("--stills", type=int, default=300, help="windows made from still pictures")
     parser.add_argument("--size", type=int, default=224)
@@ -57,11 +58,11 @@ def main(argv: list[str] | None = None) -> int:
     model, rng = read_encoder(args.encoder), np.random.default_rng(args.seed)
     pairs, sheet = Pairs(args.faces, PairSettings(), args.seed), Sheet()
     for identity, subjects, times in (*_clips(args.data), *_stills(pairs, args.stills, rng)):
-        for version in range(1 + args.fakes):
+        for fake in (*[False] * args.reals, *[True] * args.fakes):
             seed = int(rng.integers(1 << 31))
-            donor = pairs.draw(rng) if version and rng.random() < 0.3 else None
-            crops = _version(subjects, donor, seed, fake=version > 0, size=args.size)
-            _add(sheet, _embed(model, crops), times, int(version > 0), identity)
+            donor = pairs.draw(rng) if fake and rng.random() < 0.3 else None
+            crops = _version(subjects, donor, seed, fake=fake, size=args.size)
+            _add(sheet, _embed(model, crops), times, int(fake), identity)
     np.savez(
         args.out,
         rows=np.stack(sheet.rows),
