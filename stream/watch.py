@@ -8,6 +8,10 @@ import threading
 from collections.abc import Sequence
 from typing import TextIO
 
+# Before PyAV, which the modules below import: the wheels of both carry X libraries under the same names, and with
+# those of PyAV loaded first OpenCV's window waits for ever.
+import cv2  # noqa: F401
+
 from .alarm import Alarm
 from .capture import Capture
 from .config import StreamSettings, WatchSettings, build

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -189,6 +190,25 @@ def test_a_window_without_a_display_is_refused(
     code, _, err = _watch(capsys, clip, "--overlay", "window")
     assert code == 2
     assert "needs a display" in err
+
+
+@pytest.mark.skipif(shutil.which("Xvfb") is None, reason="Xvfb is not installed")
+def test_the_window_opens_beside_the_decoder(clip: Path) -> None:
+    """OpenCV's window and PyAV carry X libraries of the same names; loaded in the wrong order they wait for ever."""
+    with subprocess.Popen(
+        ["Xvfb", "-displayfd", "1", "-screen", "0", "800x600x24", "-nolisten", "tcp"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as screen:
+        assert screen.stdout is not None
+        display = f":{screen.stdout.readline().strip()}"
+        words = [sys.executable, "-m", "truefeed.stream", "watch", str(clip), "--overlay", "window", "--json"]
+        environment = {**os.environ, "DISPLAY": display, "QT_LOGGING_RULES": "*=false"}
+        done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment, timeout=120)
+        screen.terminate()
+    assert done.returncode == 0
+    assert json.loads(done.stdout.splitlines()[-1])["frames_read"] == 40
 
 
 def test_a_configuration_file_names_the_streams(
