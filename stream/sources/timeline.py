@@ -78,9 +78,11 @@ class Timeline:
             return expected, None
         return self._anchor(stamp, expected)
 
-    def _anchor(self, stamp: float, expected: float, floor: float = float("-inf")) -> tuple[float, float]:
-        """Return (t, offset), by the clock that the streams share if that agrees with what is expected."""
-        if self._shared is not None:
+    def _anchor(
+        self, stamp: float, expected: float, floor: float = float("-inf"), old: float | None = None
+    ) -> tuple[float, float]:
+        """Return (t, offset), by the clock that the streams share if that is new and agrees with what is expected."""
+        if self._shared is not None and self._shared != old:
             t = stamp + self._shared
             if t > floor and (not self._live or abs(t - expected) <= _AGREE):
                 return t, self._shared
@@ -102,7 +104,7 @@ class Timeline:
             step > elapsed + GAP if self._live else step > GAP and self._length is not None and t > self._length + GAP
         )
         if ahead or step < -0.001:
-            t, offset = self._anchor(stamp, expected, track.t)
+            t, offset = self._anchor(stamp, expected, track.t, track.offset)
             return t, offset, True
         hole = step - track.length > SOUND_GAP if kind == "audio" else step > GAP
         return t, track.offset, hole
