@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .fusion import fuse
-from .history import History
+from .history import FaceRecord, History
 from .quality import Limits, judge
 from .scorer import FaceScorer
 from .values import FaceVerdict, Status, VoiceVerdict
@@ -91,29 +91,37 @@ def summarize(
         still: True for a single picture, which is never too short.
         video: False where there was no picture at all.
     """
-    faces: list[dict[str, Any]] = []
-    verdicts: list[FaceVerdict] = []
-    for number, record in sorted(history.faces.items()):
-        fake = scorer.probability(history.logit(number))
-        doubts = tuple(reason for reason, count in record.reasons.items() if count > record.frames / 2)
-        if not doubts and not still and (record.seconds < limits.min_seconds - 1e-6 or record.rows < limits.min_rows):
-            doubts = ("too-short",)
-        status, reasons = judge(fake, doubts, *thresholds)
-        verdicts.append(FaceVerdict(number, fake, status, reasons, (0.0, 0.0, 0.0, 0.0)))
-        faces.append(
-            {
-                "id": number,
-                "fake": round(fake, 4),
-                "status": status,
-                "reasons": list(reasons),
-                "first": round(record.first, 3),
-                "last": round(record.last, 3),
-                "frames": record.frames,
-            }
-        )
+    verdicts = [
+        _face(number, record, scorer.probability(history.logit(number)), limits, thresholds, still)
+        for number, record in sorted(history.faces.items())
+    ]
+    faces = [_line(verdict, history.faces[verdict.id]) for verdict in verdicts]
     fused, status, reasons = fuse(verdicts, voice, video=video)
     timeline = tuple(
         {"t": t, "fake": round(scorer.probability(max(logits.values())), 4)} for t, logits in history.timeline()
     )
     heard = voice.fake if voice else None
     return Summary(fused, status, reasons, heard, tuple(faces), timeline)
+
+
+def _face(
+    number: int, record: FaceRecord, fake: float, limits: Limits, thresholds: tuple[float, float], still: bool
+) -> FaceVerdict:
+    doubts = tuple(reason for reason, count in record.reasons.items() if count > record.frames / 2)
+    short = record.seconds < limits.min_seconds - 1e-6 or record.rows < limits.min_rows
+    if short and not doubts and not still:
+        doubts = ("too-short",)
+    status, reasons = judge(fake, doubts, *thresholds)
+    return FaceVerdict(number, fake, status, reasons, (0.0, 0.0, 0.0, 0.0))
+
+
+def _line(verdict: FaceVerdict, record: FaceRecord) -> dict[str, Any]:
+    return {
+        "id": verdict.id,
+        "fake": None if verdict.fake is None else round(verdict.fake, 4),
+        "status": verdict.status,
+        "reasons": list(verdict.reasons),
+        "first": round(record.first, 3),
+        "last": round(record.last, 3),
+        "frames": record.frames,
+    }
