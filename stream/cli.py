@@ -77,8 +77,7 @@ def _run(words: list[str]) -> int:
 def _call(entry: EntryPoint, words: list[str]) -> int:
     """Run a command that lives above the live core and may need packages that the base install has not."""
     try:
-        command = entry.load()
+        return int(entry.load()(words))
     except ModuleNotFoundError as error:
         extra = "export" if entry.name == "export" else "train"
-        raise TruefeedError(f"{entry.name} needs {error.name}: pip install 'truefeed[{extra}]'") from error
-    return int(command(words))
+        raise TruefeedError(f"{error.name} is not installed: pip install 'truefeed[{extra}]'") from error

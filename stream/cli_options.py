@@ -62,7 +62,7 @@ def parser(above: Sequence[str] = ()) -> argparse.ArgumentParser:
         epilog="`truefeed COMMAND --help` tells more; `truefeed watch demo` shows it at work.",
         formatter_class=_Help,
     )
-    root.add_argument("--version", action="version", version=f"truefeed {_version()}")
+    root.add_argument("-V", "--version", action="version", version=f"truefeed {_version()}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
     _watch(_command(commands, "watch", "watch cameras, streams or files live: verdicts, overlay, alerts", _WATCH))
     _scan(_command(commands, "scan", "judge files and folders: video, image, audio", _SCAN))

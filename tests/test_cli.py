@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import entry_points, version
 from pathlib import Path
 
 import pytest
@@ -109,8 +110,21 @@ def test_a_closed_pipe_is_no_error() -> None:
 
 
 def test_commands_that_live_above_are_found_by_their_entry_point(capsys: pytest.CaptureFixture[str]) -> None:
-    from importlib.metadata import entry_points
-
     _, out, _ = _run(capsys, "--help")
     for entry in entry_points(group="truefeed.commands"):
         assert f"\n    {entry.name} " in out
+
+
+def test_a_command_without_its_packages_names_the_extra(tmp_path: Path) -> None:
+    """A real interpreter in which torch is not installed."""
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('No module named torch', name='torch')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "truefeed.stream", "train", "video", "--dataset", str(tmp_path), "--out", str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("truefeed: ")
+    assert done.stderr.endswith("torch is not installed: pip install 'truefeed[train]'\n")
