@@ -24,6 +24,14 @@ def test_pictures_without_a_stamp_are_placed_by_the_wall_clock_until_one_comes()
     assert line.place("video", 7.04, NOW + 0.3) == pytest.approx((0.12, False))
 
 
+def test_a_single_missing_stamp_in_a_burst_keeps_the_step() -> None:
+    line = Timeline(live=True)
+    line.place("video", 1.80, NOW, 0.04)
+    line.place("video", 1.84, NOW + 0.3, 0.04)
+    assert line.place("video", None, NOW + 0.301, 0.04) == pytest.approx((0.08, False))
+    assert line.place("video", 1.92, NOW + 0.302, 0.04) == pytest.approx((0.12, False))
+
+
 def test_two_pictures_of_one_stamp_are_one() -> None:
     line = Timeline(live=True)
     line.place("video", 1.0, NOW)

@@ -97,7 +97,7 @@ class Session:
             raise StalledError(f"no picture could be decoded for {max(stall, _HOPELESS):g} s")
         if self._online and now - picture_at > stall:
             self._online = False
-            yield StateChange("stalled", "waiting for a keyframe", now)
+            yield StateChange("stalled", f"no picture for {stall:g} s", now)
 
     def _packets(self, stop: threading.Event) -> Iterator[AvPacket[Any] | None]:
         """Yield packets, and None where the read timed out."""

@@ -68,7 +68,7 @@ class LiveSource(ABC):
         """As `items`, and None at least every TICK: for those who have something else to do in this thread."""
         timeline = Timeline(live=True)
         first, last = self._options.backoff
-        wait, failed, number = first, 0, 0
+        wait, failed, number, stalled = first, 0, 0, False
         yield StateChange("connecting", arrived=time.monotonic())
         while not stop.is_set():
             try:
@@ -76,14 +76,17 @@ class LiveSource(ABC):
                     timeline.restart()
                     number += 1
                     for item in connection.items(stop):
-                        if isinstance(item, StateChange) and item.state == "online" and (failed or number == 1):
-                            self.tally.reconnects += number > 1
-                            wait, failed = first, 0
+                        if isinstance(item, StateChange):
+                            stalled = item.state == "stalled"
+                            if item.state == "online" and (failed or number == 1):
+                                self.tally.reconnects += number > 1
+                                wait, failed = first, 0
                         yield item
                 why = "the stream ended"
             except StalledError as error:
                 why = str(error)
-                yield StateChange("stalled", why, time.monotonic())
+                if not stalled:
+                    yield StateChange("stalled", why, time.monotonic())
             except SourceError as error:
                 if number == 0:
                     raise
@@ -94,8 +97,14 @@ class LiveSource(ABC):
             if self._options.retries is not None and failed > self._options.retries:
                 raise SourceError(f"{self.name}: {why}; gave up after {failed - 1} attempts to open it again")
             yield StateChange("retrying", f"{why}; next attempt in {wait:g} s", time.monotonic())
-            deadline = time.monotonic() + wait
-            while (left := deadline - time.monotonic()) > 0 and not stop.wait(min(left, TICK)):
-                yield None
+            stalled = False
+            yield from _ticks(wait, stop)
             wait = min(wait * 2, last)
         yield StateChange("ended", "stopped", time.monotonic())
+
+
+def _ticks(seconds: float, stop: threading.Event) -> Generator[None]:
+    """Wait for so long, or until `stop`, yielding every TICK."""
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0 and not stop.wait(min(left, TICK)):
+        yield

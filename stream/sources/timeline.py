@@ -93,8 +93,12 @@ class Timeline:
         """Place a later item."""
         elapsed = max(0.0, arrived - track.arrived)
         expected = track.t + max(elapsed if self._live else track.length, 0.001)
+        if self._live and track.offset is not None:
+            expected = max(expected, track.t + track.length)
         if stamp is None:
-            return expected, track.offset, False
+            # A single one is missing now and then; in a stream without any only the wall clock can be trusted.
+            single = track.offset is not None and track.length > 0 and elapsed < GAP
+            return track.t + track.length if single else expected, track.offset, False
         if track.offset is None:
             t, offset = self._anchor(stamp, expected, track.t)
             return t, offset, t - expected > GAP
