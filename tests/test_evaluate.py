@@ -77,6 +77,7 @@ def test_the_figures_are_those_of_the_files(result: Path) -> None:
     assert list(told["by_method"]) == ["Bright"]
     assert told["all"]["brier"]["value"] < 0.1
     assert told["status"]["real"]["real"] == 2
+    assert {f["path"] for f in told["worst"]["real"]} == {"real/0_a.mp4", "real/1_a.mp4"}
     assert told["status"]["fake"]["fake"] == 2
     # 4 s of each genuine clip, and nothing went off; on the fakes it did.
     assert told["false_alarms"]["alerts"] == 0

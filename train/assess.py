@@ -65,6 +65,7 @@ def assess(
         "by_method": _by_method(scored, rounds),
         "by_quality": {name: _by_quality(scored, *how) for name, how in _BUCKETS.items()},
         "status": _status(scored),
+        "worst": _worst(scored),
         "false_alarms": _false_alarms(every),
         "alarms": _detection(every),
         "by_seconds": [_after(scored, seconds, rounds) for seconds in SECONDS],
@@ -178,6 +179,16 @@ def _status(scored: Sequence[Case]) -> dict[str, Any]:
             "reasons": dict(Counter(reason for c in side for reason in c.said.reasons).most_common()),
         }
     return out
+
+
+def _worst(scored: Sequence[Case], count: int = 8) -> dict[str, list[dict[str, Any]]]:
+    """The genuine files that look most fake, and the fakes that look most genuine: where to look next."""
+    order = sorted(scored, key=lambda c: c.said.fake or 0.0)
+    sides = {"real": [c for c in reversed(order) if not c.clip.fake], "fake": [c for c in order if c.clip.fake]}
+    return {
+        name: [{"path": c.clip.name, "probability": number(c.said.fake or 0.0), "status": c.said.status} for c in side]
+        for name, side in ((name, side[:count]) for name, side in sides.items())
+    }
 
 
 def _false_alarms(every: Sequence[Case]) -> dict[str, Any]:

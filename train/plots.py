@@ -61,7 +61,7 @@ def scores(scored: Sequence[Case], thresholds: Mapping[str, Any]) -> str:
     for row, name in enumerate(names):
         p = np.array([c.said.fake for c in scored if c.clip.method == name], np.float64)
         colour = _COLOURS[4] if name == "genuine" else _COLOURS[1]
-        axes.scatter(p, row + rng.uniform(-0.25, 0.25, len(p)), s=9, color=colour, alpha=0.6, linewidth=0)
+        axes.scatter(p, row + rng.uniform(-0.25, 0.25, len(p)), s=16, color=colour, alpha=0.6, linewidth=0)
     for key in ("real", "fake"):
         axes.axvline(thresholds[key], color=_COLOURS[0], linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(names)), names)

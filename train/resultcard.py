@@ -14,17 +14,17 @@ __all__ = ["need_matplotlib", "page"]
 
 _STYLE = """
 body{margin:0;background:#fbfaf8;color:#1c2024;font:15px/1.5 system-ui,sans-serif;padding:2rem 1rem}
-main{max-width:1080px;margin:auto}h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}
+main{max-width:1180px;margin:auto}h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .5rem}
 p,small,caption{color:#667080}code{font-size:.85em;overflow-wrap:anywhere}
 .figures{display:flex;gap:.8rem;flex-wrap:wrap;margin:1.2rem 0}
 .figures div,.plots figure{background:#fff;border:1px solid #e3e1dc;border-radius:10px;padding:.6rem 1.1rem;margin:0}
 .figures b{display:block;font-size:1.6rem;line-height:1.2;color:#1c2024}.figures div{color:#667080}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:.8rem}
+.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(420px,1fr));gap:.8rem}
 .plots svg{width:100%;height:auto}figcaption{font-weight:600}
 .scroll{overflow-x:auto;background:#fff;border:1px solid #e3e1dc;border-radius:10px}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{text-align:right;padding:.4rem .8rem;border-bottom:1px solid #e3e1dc;white-space:nowrap}
-th:first-child,td:first-child{text-align:left}tr:last-child td{border-bottom:0}th{color:#667080;font-size:.85rem}
+th,td{text-align:right;font-size:.9rem;padding:.35rem .5rem;border-bottom:1px solid #e3e1dc;white-space:nowrap}
+th:first-child,td:first-child{text-align:left}tr:last-child td{border-bottom:0}th{color:#667080}
 @media print{body{padding:0}}
 """
 
@@ -54,6 +54,7 @@ def page(result: Mapping[str, Any], cases: Sequence[Case]) -> str:
 <h2>What the user is told</h2>{_status(result["status"])}
 <h2>Against seconds observed</h2>{_seconds(result["by_seconds"])}
 <h2>False alarms and alerts</h2>{_alarms(result)}
+<h2>Where to look next</h2>{_worst(result["worst"])}
 <h2>Not scored</h2>{_missing(files)}
 <h2>Model</h2><p>{_model(result)}</p>
 </main></body></html>
@@ -117,6 +118,15 @@ def _alarms(result: Mapping[str, Any]) -> str:
         f"to {_n(high, 1)}; so short a test can't promise less).{files} On fakes: {found['alerted']} of "
         f"{found['fakes']} clips, after {_n(found['median_seconds_to_alert'], 1)} s (median).</p>"
     )
+
+
+def _worst(sides: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    rows = [
+        (f["path"], what, _n(f["probability"]), f["status"])
+        for name, what in (("real", "genuine"), ("fake", "fake"))
+        for f in sides[name]
+    ]
+    return _table(("File", "is", "probability said", "status"), rows)
 
 
 def _missing(files: Mapping[str, Any]) -> str:
