@@ -1,0 +1,213 @@
+"""The voice model: copies, channels, training, export, and the file that ships."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+soundfile = pytest.importorskip("soundfile")
+
+from truefeed.engines import WEIGHTS, Card, load  # noqa: E402
+from truefeed.export import voice as exporting  # noqa: E402
+from truefeed.stream.audio import RATE, level  # noqa: E402
+from truefeed.stream.errors import TruefeedError  # noqa: E402
+from truefeed.stream.values import Floats  # noqa: E402
+from truefeed.train import voice  # noqa: E402
+from truefeed.train.channel import disturbed, lossy, through  # noqa: E402
+from truefeed.train.metrics import auc  # noqa: E402
+from truefeed.train.voice_copies import KINDS, copy  # noqa: E402
+from truefeed.train.voice_data import build, family, read  # noqa: E402
+from truefeed.train.voice_net import VoiceNet  # noqa: E402
+from truefeed.train.voice_score import read as read_net  # noqa: E402
+from truefeed.train.voice_score import window  # noqa: E402
+from truefeed.train.voice_splits import split  # noqa: E402
+
+DATA = Path(os.environ.get("TRUEFEED_DATA", Path(__file__).parents[2] / "shared" / "data")) / "voice"
+CODECS = [("libopus", 16000), ("libmp3lame", 32000), ("aac", 32000), ("pcm_mulaw", 64000), ("g722", 64000)]
+
+
+def voiced(pitch: float, seconds: float, seed: int) -> Floats:
+    """Pulses through three wandering resonances, in syllables: enough of speech for a voice activity detector."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * RATE)) / RATE
+    phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.08 * np.sin(2 * np.pi * 0.7 * time))) / RATE
+    sound = np.zeros(len(time))
+    for number in range(1, 40):
+        frequency = number * pitch
+        centres = (600 + 200 * np.sin(2 * np.pi * 1.7 * time), 1300 + 400 * np.sin(2 * np.pi * 1.1 * time + 1), 2600)
+        gain = sum(np.exp(-(((frequency - c) / 150) ** 2)) for c in centres)
+        sound += (gain + 0.02) * np.sin(number * phase)
+    sound *= np.clip(np.sin(2 * np.pi * 2.2 * time + rng.uniform(0, 6)) + 0.6, 0, 1)
+    return level((sound + rng.normal(0, 0.01, len(time))).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three genuine voices and three that are called spoof, of one clip each; the last of both are held out."""
+    folder = tmp_path_factory.mktemp("voices")
+    rows = []
+    for number in range(6):
+        fake = number >= 3
+        name = f"{number}.flac"
+        soundfile.write(folder / name, voiced(90 + 25 * number, 1.6, number), RATE)
+        rows.append(
+            {
+                "path": name,
+                "split": "dev" if number in (2, 5) else "train",
+                "label": "spoof" if fake else "bonafide",
+                "generator": "kokoro82m" if fake else "real",
+                "source": "gen_kokoro" if fake else "own",
+                "speaker": f"s{number}",
+                "seconds": "1.6",
+                "licence": "CC0",
+            }
+        )
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return folder
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_copy_is_as_long_as_the_original_and_not_the_same(kind: str) -> None:
+    if kind == "world":
+        pytest.importorskip("pyworld")
+    original = voiced(120, 1.5, 0)
+    made = copy(original, kind, np.random.default_rng(1))
+    again = copy(original, kind, np.random.default_rng(1))
+    assert made.shape == original.shape
+    assert np.isfinite(made).all()
+    np.testing.assert_array_equal(made, again)
+    assert np.abs(level(made) - original).max() > 1e-3
+
+
+@pytest.mark.parametrize(("codec", "bits"), CODECS)
+def test_a_codec_changes_neither_length_nor_loudness(codec: str, bits: int) -> None:
+    original = voiced(110, 2, 3)
+    out = through(original, codec, bits)
+    assert out.shape == original.shape
+    assert 0.5 < np.std(out) / np.std(original) < 1.5
+    assert np.abs(out - original).max() > 1e-5
+
+
+def test_lost_packets_are_concealed_and_the_rest_untouched() -> None:
+    original = voiced(110, 2, 3)
+    out = lossy(original, 0.1, np.random.default_rng(0))
+    changed = (out != original).reshape(-1, 320).any(1)
+    assert 0 < changed.mean() < 0.4
+    np.testing.assert_array_equal(lossy(original, 0.0, np.random.default_rng(0)), original)
+
+
+def test_the_same_seed_is_the_same_channel() -> None:
+    original = voiced(110, 2, 3)
+    for seed in range(20):
+        one, two = (disturbed(original, np.random.default_rng(seed)) for _ in range(2))
+        np.testing.assert_array_equal(one, two)
+        assert one.shape == original.shape
+        assert np.isfinite(one).all()
+
+
+@pytest.mark.parametrize(
+    ("generator", "source", "expected"),
+    [
+        ("real_meeting", "pyannote_meeting", "real"),
+        ("hifigan_int8", "gen_copysyn_rav", "hifigan"),
+        ("world_warp", "gen_copysyn_tc100", "world"),
+        ("flite_awb", "gen_classic", "classic"),
+        ("tts_tacotron2_hifigan", "vits_demo", "vits"),
+    ],
+)
+def test_generators_are_grouped_by_how_they_make_a_waveform(generator: str, source: str, expected: str) -> None:
+    assert family(generator, source) == expected
+
+
+def test_the_network_takes_any_length_and_does_not_hear_polarity() -> None:
+    torch.manual_seed(0)
+    net = VoiceNet().eval()
+    samples = torch.from_numpy(voiced(130, 4, 1))[None]
+    with torch.no_grad():
+        for count in (8000, 16000, 56000, 64000):
+            assert net(samples[:, :count]).shape == (1,)
+        pictures = net.stats.spectra(samples)
+        flipped = net.stats.spectra(-samples)
+        louder = net(0.5 * samples)
+    for one, other in zip(pictures, flipped, strict=True):
+        assert one.shape[1] == 224
+        torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)
+    assert torch.isfinite(louder).all()
+
+
+def test_training_goes_on_where_it_stopped_and_the_export_is_proved(dataset: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyworld")
+    words = ["--dataset", str(dataset), "--out", str(tmp_path / "run"), "--seed", "3", "--batch-size", "8"]
+    assert voice.main([*words, "--epochs", "1"]) == 0
+    assert voice.main([*words, "--epochs", "2", "--resume"]) == 0
+    lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    assert all(np.isfinite(line["loss"]) for line in lines)
+    path = tmp_path / "voice.onnx"
+    assert exporting.main(["--checkpoint", str(tmp_path / "run" / "last.pt"), "--out", str(path)]) == 0
+    engine = load(path, "cpu")
+    assert engine.card is not None
+    assert engine.card.task == "voice"
+    assert engine.card.input_size == (64000,)
+    assert str(tmp_path) not in engine.card.to_json()
+    net, _ = read_net(tmp_path / "run" / "last.pt")
+    samples = window(read(dataset / "0.flac"))[None]
+    with torch.no_grad():
+        expected = net(torch.from_numpy(samples)).numpy()
+    np.testing.assert_allclose(engine.run({"samples": samples})["logit"], expected, atol=1e-3)
+
+
+def test_an_export_that_differs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
+    with pytest.raises(exporting.ParityError, match="differs"):
+        exporting.export(VoiceNet().eval(), Card("voice", "none", "0"), tmp_path / "voice.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_fold_shares_neither_families_nor_genuine_speakers(dataset: Path) -> None:
+    pytest.importorskip("pyworld")
+    clips = build(dataset, 0)
+    for fold in range(4):
+        kept, out = split(clips, fold)
+        assert not {c.family for c in kept if c.fake} & {c.family for c in out if c.fake}
+        assert not {c.speaker for c in kept} & {c.speaker for c in out if not c.fake}
+    kept, out = split(clips, None)
+    assert {c.split for c in kept} == {"train"}
+    assert {c.split for c in out} == {"dev"}
+
+
+def test_a_manifest_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TruefeedError, match=r"manifest\.csv"):
+        voice.main(["--dataset", str(tmp_path), "--out", str(tmp_path / "run")])
+
+
+@pytest.mark.skipif(not (WEIGHTS / "voice.onnx").exists(), reason="no voice model is shipped")
+def test_the_shipped_model_is_small_and_says_what_it_is() -> None:
+    path = WEIGHTS / "voice.onnx"
+    assert path.stat().st_size < 15e6
+    card = load(path, "cpu").card
+    assert card is not None
+    assert card.task == "voice"
+    assert card.thresholds["real"] < card.thresholds["fake"] <= card.thresholds["alert"]
+    assert card.calibration[0] > 0
+    assert card.training["data"]
+
+
+@pytest.mark.skipif(not (WEIGHTS / "voice.onnx").exists(), reason="no voice model is shipped")
+@pytest.mark.skipif(not (DATA / "manifest.csv").exists(), reason="needs the voice data")
+def test_the_shipped_model_tells_copies_from_the_voices_they_copy() -> None:
+    engine = load(WEIGHTS / "voice.onnx", "cpu")
+    with (DATA / "manifest.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "dev"][::3]
+    logits = [float(engine.run({"samples": window(read(DATA / row["path"]))[None]})["logit"][0]) for row in rows]
+    labels = np.array([int(row["label"] == "spoof") for row in rows])
+    assert auc(labels, np.array(logits)) > 0.75

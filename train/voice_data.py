@@ -1,0 +1,152 @@
+"""The voice data set in memory: genuine and spoof clips, and copies made from the genuine ones.
+
+A manifest.csv (path, split, label, generator, source, speaker, seconds, licence) names the clips. All of them are
+prepared as the live path does it; what takes long (copies, codecs) is done once and kept in a cache file.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from ..stream.audio.prepare import level, prepare
+from ..stream.audio.resample import RATE, resample
+from ..stream.errors import ConfigError
+from ..stream.values import Floats
+from .channel import coded
+from .voice_copies import KINDS, copy
+
+VERSIONS = 3
+"Of each clip: one as it is, the others each through a codec."
+LONGEST = 5.0
+"What is used of a clip, s: genuine clips are longer than spoof ones, and copies cost time."
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """One clip with all its versions."""
+
+    samples: npt.NDArray[np.int16]
+    "(VERSIONS, n), 16 kHz, -30 dBFS times 4."
+    fake: bool
+    generator: str
+    "As in the manifest, or `copy-KIND`."
+    family: str
+    "Generators that share how they make a waveform; `real` for genuine speech."
+    source: str
+    speaker: str
+    split: str
+    path: str
+    "Of the file, or of the genuine clip that a copy was made from."
+
+    def version(self, index: int) -> Floats:
+        return np.asarray(self.samples[index], np.float32) / np.float32(32767 * 4)
+
+
+def family(generator: str, source: str) -> str:
+    """Group generators by what makes their waveform, demo pages by page."""
+    if generator.startswith("real"):
+        return "real"
+    if source == "gen_classic":
+        return "classic"
+    if source.startswith("gen_copysyn") or source == "gen_kokoro":
+        for name in ("hifigan", "lyra", "world", "griffinlim", "kokoro"):
+            if generator.startswith(name):
+                return name
+    return source.removesuffix("_demo")
+
+
+def _rows(folder: Path) -> list[dict[str, str]]:
+    path = folder / "manifest.csv"
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; --dataset takes a folder with a manifest.csv that names its clips")
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def licences(folder: Path) -> list[str]:
+    """Say what a manifest's training clips are, one line a source and label, for the card of a model."""
+    rows = [row for row in _rows(folder) if row["split"] == "train"]
+    keys = Counter((row["source"], row["label"], row["licence"]) for row in rows)
+    return [f"{source}: {count} {label} clips, {licence}" for (source, label, licence), count in sorted(keys.items())]
+
+
+def read(path: Path) -> Floats:
+    """Decode a sound file of any kind to 16 kHz mono."""
+    with av.open(str(path)) as container:
+        rate = container.streams.audio[0].rate
+        mono = av.AudioResampler(format="fltp", layout="mono", rate=rate)
+        parts = [part.to_ndarray()[0] for frame in container.decode(audio=0) for part in mono.resample(frame)]
+    return resample(np.concatenate(parts).astype(np.float32), rate)
+
+
+def build(dataset: Path, seed: int, extra: Path | None = None) -> list[Clip]:
+    """Read the manifest (and a second one of the same form, where given), prepare, copy and code every clip."""
+    rng = np.random.default_rng(seed)
+    clips: list[Clip] = []
+    for folder in [dataset, *([extra] if extra else [])]:
+        rows = _rows(folder)
+        for number, row in enumerate(rows):
+            clips.extend(_clips(folder, row, rng))
+            if number % 100 == 99:
+                sys.stderr.write(f"\rprepared {number + 1} of {len(rows)} clips of {folder}")
+        sys.stderr.write("\n")
+    return clips
+
+
+def _clips(folder: Path, row: dict[str, str], rng: np.random.Generator) -> Iterator[Clip]:
+    samples = prepare(read(folder / row["path"]))[: round(LONGEST * RATE)]
+    if len(samples) < 8000:
+        return
+    fake = row["label"] == "spoof"
+    group = family(row["generator"], row["source"])
+    common = {"source": row["source"], "speaker": row["speaker"], "split": row["split"], "path": row["path"]}
+    seed = int(rng.integers(1 << 31))
+    yield Clip(_versions(samples, seed), fake, row["generator"], group, **common)
+    if fake or row["split"] != "train":
+        return
+    for kind in KINDS:
+        made = level(copy(samples, kind, rng))
+        # The same seed: the copy passes the very channel that the genuine clip passes.
+        yield Clip(_versions(made, seed), True, f"copy-{kind}", f"copy-{kind}", **common)
+
+
+def _versions(samples: Floats, seed: int) -> npt.NDArray[np.int16]:
+    rng = np.random.default_rng(seed)
+    all_ = [samples, *(level(coded(samples, rng)) for _ in range(VERSIONS - 1))]
+    return np.stack([np.clip(np.round(v * 32767 * 4), -32767, 32767).astype(np.int16) for v in all_])
+
+
+def load(dataset: Path, cache: Path, seed: int, extra: Path | None = None) -> list[Clip]:
+    """Build, or read what an earlier run built from the same folder with the same seed."""
+    if not cache.exists():
+        _save(build(dataset, seed, extra), cache)
+    with np.load(cache) as file:
+        flat, lengths = file["samples"], file["lengths"]
+        words = [file[name].tolist() for name in ("generator", "family", "source", "speaker", "split", "path")]
+        fakes = file["fake"].tolist()
+    ends = np.cumsum(lengths)
+    parts = [flat[:, end - n : end] for end, n in zip(ends, lengths, strict=True)]
+    return [Clip(s, f, *w) for s, f, *w in zip(parts, fakes, *words, strict=True)]
+
+
+def _save(clips: list[Clip], cache: Path) -> None:
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    words = {n: [getattr(c, n) for c in clips] for n in ("generator", "family", "source", "speaker", "split", "path")}
+    partial = cache.with_suffix(".part.npz")
+    np.savez(
+        partial,
+        samples=np.concatenate([c.samples for c in clips], axis=1),
+        lengths=[c.samples.shape[1] for c in clips],
+        fake=[c.fake for c in clips],
+        **words,  # type: ignore[arg-type]
+    )
+    partial.replace(cache)

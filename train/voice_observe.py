@@ -1,0 +1,59 @@
+"""A network of voices as an engine, and a stretch of speech heard through the live path: scorer, fusion, alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from ..engines import Card, Engine
+from ..stream.alarm import Alarm, AlarmSettings
+from ..stream.audio import RATE, VoiceScorer
+from ..stream.fusion import fuse
+from ..stream.values import Alert, AudioChunk, Floats, Verdict, VoiceVerdict
+
+CHUNK = RATE // 10
+
+
+class NetEngine:
+    """A network in memory behind the Engine protocol."""
+
+    def __init__(self, model: nn.Module, card: Card) -> None:
+        self._model = model.eval()
+        self.card: Card | None = card
+        self.sha256 = ""
+        self.device = "cpu"
+
+    @torch.no_grad()
+    def run(self, inputs: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, npt.NDArray[np.float32]]:
+        return {"logit": self._model(torch.from_numpy(inputs["samples"])).numpy()}
+
+    def close(self) -> None:
+        pass
+
+
+def listen(engine: Engine, samples: Floats) -> Iterator[tuple[VoiceVerdict, list[Alert]]]:
+    """Hear 16 kHz samples from start to end; yield each verdict with the alerts that it changes.
+
+    The alarm takes the thresholds of the card, as `truefeed watch` does.
+    """
+    scorer = VoiceScorer(engine)
+    levels = engine.card.thresholds if engine.card else {}
+    alarm = Alarm(AlarmSettings(raise_at=levels.get("alert", 0.9), clear_at=levels.get("clear", 0.6)))
+    for start in range(0, len(samples), CHUNK):
+        voice = scorer.push(AudioChunk(samples[start : start + CHUNK], RATE, start / RATE, 0.0))
+        if voice is not None:
+            fake, status, reasons = fuse((), voice, t=voice.t, video=False)
+            verdict = Verdict("", voice.t, fake, status, reasons, voice.fake, (), None)
+            yield voice, alarm.update(verdict, voice)
+
+
+def joined(clips: Sequence[Floats], pause: float = 0.3) -> Floats:
+    """Put clips one after the other with a little quiet noise between them, as turns of a conversation."""
+    rng = np.random.default_rng(0)
+    quiet = round(pause * RATE)
+    parts = [p for clip in clips for p in (clip, rng.normal(0, 1e-4, quiet).astype(np.float32))]
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
