@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeAlias
 
-from . import config
+from .config_values import ENGINES, port, probability, seconds
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -98,7 +98,7 @@ def _watch(command: argparse.ArgumentParser) -> None:
     )
     source.add_argument("--transport", choices=("tcp", "udp"), help="how RTSP brings its packets (default tcp)")
     source.add_argument(
-        "--stall", type=_as(config.seconds), metavar="SECONDS", help="no frame for so long: open it anew (default 3)"
+        "--stall", type=_as(seconds), metavar="SECONDS", help="no frame for so long: open it anew (default 3)"
     )
     source.add_argument("--no-audio", dest="audio", action="store_false", help="leave the sound of the source alone")
     source.add_argument(
@@ -108,18 +108,18 @@ def _watch(command: argparse.ArgumentParser) -> None:
         metavar="DEVICE",
         help="take the sound from a microphone, by name or number (none named: the default one)",
     )
-    source.add_argument("--seconds", type=_as(config.seconds), metavar="N", help="stop after so long")
+    source.add_argument("--seconds", type=_as(seconds), metavar="N", help="stop after so long")
     _model(command)
     command.add_argument_group("the alarm").add_argument(
         "--alert-at",
-        type=_as(config.probability),
+        type=_as(probability),
         metavar="P",
         help="probability that raises it (default: the model's)",
     )
     alarm = command._action_groups[-1]
     alarm.add_argument(
         "--clear-at",
-        type=_as(config.probability),
+        type=_as(probability),
         metavar="P",
         help="probability that clears it (default: the model's)",
     )
@@ -137,7 +137,7 @@ def _watch_output(output: argparse._ArgumentGroup) -> None:
     )
     _json(output, "print events as JSON lines on stdout", default=argparse.SUPPRESS)
     output.add_argument(
-        "--metrics-port", type=_as(config.port), metavar="N", help="serve Prometheus /metrics and /healthz on this port"
+        "--metrics-port", type=_as(port), metavar="N", help="serve Prometheus /metrics and /healthz on this port"
     )
     output.add_argument(
         "-q", "--quiet", dest="verbosity", action="store_const", const=-1, help="on stderr only alerts and errors"
@@ -172,7 +172,7 @@ def _json(command: argparse._ActionsContainer, text: str, default: object = Fals
 
 
 def _engine(command: argparse._ActionsContainer) -> None:
-    command.add_argument("--engine", choices=config.ENGINES, help="what runs the models (default auto)")
+    command.add_argument("--engine", choices=ENGINES, help="what runs the models (default auto)")
 
 
 def _jobs(value: object) -> int:

@@ -1,0 +1,93 @@
+"""What each setting of `truefeed watch` may be, on the command line and in a file alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+ENGINES = ("auto", "cpu", "cuda", "tensorrt", "openvino")
+
+
+def probability(value: object) -> float:
+    """Return value as a number of 0..1; raises ValueError."""
+    return _number(value, 0.0, 1.0, "a probability from 0 to 1")
+
+
+def seconds(value: object) -> float:
+    """Return value as a positive number of seconds; raises ValueError."""
+    number = _number(value, 0.0, 1e9, "a number of seconds above 0")
+    if number == 0:
+        raise ValueError("must be a number of seconds above 0, not 0")
+    return number
+
+
+def port(value: object) -> int:
+    """Return value as a TCP port; raises ValueError."""
+    number = _number(value, 0, 65535, "a port from 0 (any free one) to 65535")
+    if number != int(number):
+        raise ValueError(f"must be a port from 0 (any free one) to 65535, not {value!r}")
+    return int(number)
+
+
+def _number(value: object, low: float, high: float, what: str) -> float:
+    try:
+        number = float(cast(Any, value)) if not isinstance(value, bool) else float("nan")
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not low <= number <= high:
+        raise ValueError(f"must be {what}, not {value!r}")
+    return number
+
+
+def text(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise ValueError(f"must be a text, not {value!r}")
+    return str(value)
+
+
+def _switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, not {value!r}")
+    return value
+
+
+def _choice(*allowed: str) -> Callable[[object], str]:
+    def convert(value: object) -> str:
+        if value not in allowed:
+            raise ValueError(f"must be {' or '.join(allowed)}, not {value!r}")
+        return str(value)
+
+    return convert
+
+
+def _mic(value: object) -> str | None:
+    if isinstance(value, bool):
+        return "" if value else None
+    return text(value)
+
+
+STREAM: Mapping[str, Callable[[object], object]] = {
+    "transport": _choice("tcp", "udp"),
+    "audio": _switch,
+    "mic": _mic,
+    "pace": _choice("realtime", "fast"),
+    "stall": seconds,
+    "overlay": text,
+    "alert_at": probability,
+    "clear_at": probability,
+}
+"The settings that a stream may have on its own: what turns a value into each, raising ValueError."
+TOP: Mapping[str, Callable[[object], object]] = {
+    "engine": _choice(*ENGINES),
+    "faces": text,
+    "model": lambda v: Path(text(v)),
+    "voice_model": lambda v: Path(text(v)),
+    "json": _switch,
+    "seconds": seconds,
+    "evidence": lambda v: Path(text(v)),
+    "webhook": text,
+    "metrics_port": port,
+    "fail_on_alert": _switch,
+}
+"The settings of the whole run, likewise."
