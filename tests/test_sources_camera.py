@@ -66,7 +66,7 @@ def test_graph_that_is_wrong_says_so_at_once() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="V4L2 is of Linux")
 def test_camera_that_is_not_there() -> None:
-    for spec in ("77", "/dev/video77"):
+    for spec in ("77", "/dev/video77", "v4l2:/dev/video77"):
         with pytest.raises(SourceNotFoundError, match="/dev/video77"):
             list(open_source(spec, QUICK).items(threading.Event()))
 

@@ -20,6 +20,7 @@ from .streams import AvSource, rtsp, v4l2
 DEMO = Path(__file__).parent.parent / "assets" / "demo.mp4"
 "A short clip with a genuine and a manipulated stretch."
 _WEB_FILES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mp3", ".m4a", ".wav", ".ogg", ".opus", ".flac"}
+_FORMATS = {name for names in formats_available for name in names.split(",")}
 
 __all__ = [
     "DEMO",
@@ -60,14 +61,14 @@ def _open(spec: str, options: SourceOptions) -> Source:
         return FileSource(DEMO, options, name="demo")
     if spec.isdecimal():
         return camera(int(spec), options)
-    if re.fullmatch(r"/dev/video\d+", spec):
-        return v4l2(spec, options)
+    if device := re.fullmatch(r"(?:v4l2:)?(/dev/video\d+)", spec):
+        return v4l2(device[1], options)
     if _is_microphone(spec):
         return MicrophoneSource(spec[4:], options)
     scheme, colon, rest = spec.partition(":")
     if rest.startswith("//"):
         return _open_url(spec, scheme.lower(), options)
-    if colon and scheme in formats_available and not Path(spec).exists():
+    if colon and scheme in _FORMATS and not Path(spec).exists():
         return AvSource(redact(spec), rest, options, format=scheme)
     if not spec or not Path(spec).exists():
         known = "a camera number, rtsp://..., a file or demo"
