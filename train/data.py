@@ -68,7 +68,7 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         if rng.random() < WORN:
             subject = Subject(wear(subject.image, rng), subject.mesh)
         fake = make(subject, donor, rng)
-        real, forged = degrade([subject.image, fake.image], rng)
+        real, forged = degrade([subject.image, fake.image], rng, subject.mesh)
         matrix = self._cut(subject.image.shape[0], rng)
         size = self.settings.size
         how = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC], p=[0.85, 0.15]))

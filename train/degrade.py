@@ -8,17 +8,30 @@ import av
 import cv2
 import numpy as np
 
-from ..stream.values import Image
+from ..stream.values import Floats, Image
+from .blend.warp import express
 
 
-def degrade(pair: list[Image], rng: np.random.Generator) -> list[Image]:
-    """Degrade pictures of one size alike: light, resolution, noise, blur, occlusion, then a codec."""
+def degrade(pair: list[Image], rng: np.random.Generator, mesh: Floats | None = None) -> list[Image]:
+    """Degrade pictures of one size alike: light, resolution, noise, blur, occlusion, then a codec.
+
+    Args:
+        pair: (H, W, 3) BGR each.
+        rng: the only source of chance.
+        mesh: (468, 2), px: with it, the face has moved since the frame before, as it does in speech. What moves is
+            coded anew and coarser, so that the mouth of a genuine speaker is soft too.
+    """
     for step, chance in ((_light, 0.6), (_resize, 0.3), (_blur, 0.2), (_noise, 0.25), (_occlude, 0.06)):
         if rng.random() < chance:
             pair = step(pair, rng)
     draw = rng.random()
     if draw < 0.5:
-        return h264(pair, crf=int(rng.integers(18, 37)), frames=int(rng.integers(1, 3)))
+        crf = int(rng.integers(18, 37))
+        if mesh is None or rng.random() < 0.4:
+            return h264(pair, crf)
+        how = int(rng.integers(1 << 31))
+        before = [express(image, mesh, np.random.default_rng(how)) for image in pair]
+        return h264(pair, crf, before)
     if draw < 0.8:
         quality = int(rng.integers(40, 97))
         return [_jpeg(image, quality) for image in pair]
@@ -42,24 +55,25 @@ def wear(image: Image, rng: np.random.Generator) -> Image:
     return pair[0]
 
 
-def h264(images: list[Image], crf: int, frames: int = 1) -> list[Image]:
+def h264(images: list[Image], crf: int, before: list[Image] | None = None) -> list[Image]:
     """Code pictures of one size with x264 side by side, so that each gets the same rate control.
 
     Args:
         images: (H, W, 3) BGR each.
         crf: constant rate factor, 0..51.
-        frames: how many times the picture is coded in a row; the last one, a predicted frame, is returned.
+        before: the frame before, from which the coder predicts; None = a key frame.
     """
     height, width = images[0].shape[:2]
     tall, wide = (height + 1) // 2 * 2, (width + 1) // 2 * 2
-    padded = [cv2.copyMakeBorder(i, 0, tall - height, 0, wide - width, cv2.BORDER_REPLICATE) for i in images]
     encoder = av.CodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = wide * len(images), tall, "yuv420p"
     encoder.time_base, encoder.thread_count = Fraction(1, 25), 1
     encoder.options = {"preset": "veryfast", "crf": str(crf), "tune": "zerolatency"}
     packets = []
-    picture = av.VideoFrame.from_ndarray(np.asarray(np.hstack(padded), np.uint8), "bgr24").reformat(format="yuv420p")
-    for pts in range(frames):
+    for pts, row in enumerate([before, images] if before else [images]):
+        padded = [cv2.copyMakeBorder(i, 0, tall - height, 0, wide - width, cv2.BORDER_REPLICATE) for i in row]
+        picture = av.VideoFrame.from_ndarray(np.asarray(np.hstack(padded), np.uint8), "bgr24")
+        picture = picture.reformat(format="yuv420p")
         picture.pts = pts
         packets += encoder.encode(picture)
     packets += encoder.encode(None)

@@ -87,7 +87,7 @@ def _version(subjects: list[Subject], donor: Subject | None, seed: int, *, fake:
             strength = 1 - abs(shake.normal(0, flicker)) if flicker > 0.1 else 1.0
             share = max(strength, 0.3)
             image = np.asarray(cv2.addWeighted(made, share, image, 1 - share, 0), np.uint8)
-        (image,) = degrade([image], np.random.default_rng([seed, 1]))
+        (image,) = degrade([image], np.random.default_rng([seed, 1]), subject.mesh)
         side = image.shape[0]
         zoom = SCALE * size / side * (1 + shake.normal(0, 0.01))
         shift = (size - zoom * side) / 2 + shake.normal(0, 0.008, 2) * size
