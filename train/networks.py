@@ -68,7 +68,7 @@ class WindowHead(nn.Module):
         self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
         self.pool = nn.Linear(width, 1)
         self.drop = nn.Dropout(0.3)
-        self.leave = nn.Linear(width + 3, 1)
+        self.leave = nn.Linear(width + 2, 1)
         self.gain = nn.Parameter(torch.ones(1))
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
@@ -102,10 +102,10 @@ class WindowHead(nn.Module):
 
     @staticmethod
     def _motion(frame: Tensor, mean: Tensor, mask: Tensor, count: Tensor) -> Tensor:
-        """(B, 3): how much the frame logits spread and flicker, and how many there are."""
+        """(B, 2): how much the frame logits spread and flicker."""
         spread = (((frame - mean) ** 2 * mask).sum(1, keepdim=True) / count + 1e-4).sqrt()
         both = mask[:, 1:] * mask[:, :-1]
         flicker = ((frame[:, 1:] - frame[:, :-1]).abs() * both).sum(1, keepdim=True) / both.sum(
             1, keepdim=True
         ).clamp_min(1)
-        return torch.cat([spread / 4, flicker / 4, count / 64], 1)
+        return torch.cat([spread / 4, flicker / 4], 1)
