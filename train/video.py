@@ -71,7 +71,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="checkpoint and curve go here")
     parser.add_argument("--epochs", type=float, default=10)
     parser.add_argument("--batch-size", type=int, default=16, help="pairs: each gives a genuine and a fake picture")
-    parser.add_argument("--size", type=int, default=224, help="side of the crop, px; small first and large last is fast")
+    parser.add_argument("--size", type=int, default=224, help="side of the crop, px; small first, large last is fast")
     parser.add_argument("--lr", type=float, default=6e-4)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cpu")
