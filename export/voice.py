@@ -112,3 +112,7 @@ def difference(model: VoiceNet, path: Path) -> float:
             raise ParityError(f"{path}: logit has shape {ours.shape}, not {theirs.shape}")
         gaps.append(np.abs(ours - theirs).max())
     return float(max(gaps))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
