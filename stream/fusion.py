@@ -1,16 +1,18 @@
 """What the faces and the voice say together.
 
-The question is whether *anything* in the stream is made by a machine, and a swapped face with the person's own voice is
-the usual case. So a genuine voice is no evidence for a face, and none may dilute another's suspicion. In log-odds, with
-l the log-odds of a calibrated probability:
+The question is whether *anything* in the stream is made by a machine: the face, the voice or both. A calibrated
+probability p from even odds is a likelihood ratio r = p / (1 - p), and Bayes' rule for "one of the three, each as
+likely, against none" gives
 
-    fused = max(face, voice) + max(0, min(face, voice))        where face = max over the faces
+    fused ratio = (face + voice + face * voice) / 3        where face = max over the faces
 
 - The most suspicious face stands for all faces: a second, genuine one does not make the first better.
-- Where face and voice are both above one half, their log-odds add, as independent evidence for one cause does (Bayes'
-  rule with even prior odds). Where one is below, it adds nothing and takes nothing away.
-- Doubtful evidence (any reason but `borderline`) has its suspicion halved: l > 0 counts as l / 2. Below one half it is
-  left as it is: doubt may weaken a suspicion and never makes one.
+- Suspicion on both sides multiplies, as independent evidence does. A genuine voice takes a little from a face that is
+  merely suspected, and nothing from one that is called fake: the person's own voice over a swapped face is the usual
+  case.
+- A voice that says nothing (r = 1) leaves a genuine face genuine.
+- Doubtful evidence (any reason but `borderline`) makes no suspicion beside evidence that is not: r > 1 counts as 1.
+  Alone, its log-odds are halved.
 - What is absent takes no part, so a stream without sound is judged as well as one with it.
 """
 
@@ -24,9 +26,9 @@ from .values import FaceVerdict, Status, VoiceVerdict
 VOICE_AGE = 4.0
 "A voice verdict older than this says nothing about now, s of media time."
 SUSPICIOUS = 0.5
-"An uncertain subject at or above this probability keeps the stream from being called real."
+"A stream whose fused probability is at or above this is not called real."
 DOUBT = 0.5
-"Factor on the log-odds of doubtful evidence that points to a fake."
+"Factor on the log-odds of doubtful evidence that points to a fake and stands alone."
 BORDERLINE = "borderline"
 _LIMIT = 1e-6  # a model that says 0 or 1 has run out of digits, not out of doubt
 
@@ -48,16 +50,15 @@ def fuse(
 
     Returns:
         The probability that something is made by a machine (None where nothing was scored), the status and, where that
-        is `uncertain`, the reasons. `fake` where any subject is; `real` where at least one subject is and no uncertain
-        one is as likely fake as not.
+        is `uncertain`, the reasons. `fake` where any subject is; `real` where at least one subject is, and all
+        together are less likely fake than not.
     """
     if voice is not None and t is not None and t - voice.t > VOICE_AGE:
         voice = None
     subjects: list[FaceVerdict | VoiceVerdict] = [*faces, *([voice] if voice else [])]
-    face = max((s for s in map(_evidence, faces) if s is not None), default=None)
-    heard = _evidence(voice) if voice else None
-    status, reasons = _status(subjects, no_face=video and not faces)
-    return _combine(face, heard), status, reasons
+    fake = _combine(_worst(faces), voice)
+    status, reasons = _status(subjects, fake, no_face=video and not faces)
+    return fake, status, reasons
 
 
 def doubtful(reasons: Sequence[str]) -> bool:
@@ -65,31 +66,46 @@ def doubtful(reasons: Sequence[str]) -> bool:
     return any(reason != BORDERLINE for reason in reasons)
 
 
-def _evidence(subject: FaceVerdict | VoiceVerdict) -> float | None:
-    if subject.fake is None or math.isnan(subject.fake):
-        return None
+def _known(subject: FaceVerdict | VoiceVerdict | None) -> bool:
+    return subject is not None and subject.fake is not None and not math.isnan(subject.fake)
+
+
+def _worst(faces: Sequence[FaceVerdict]) -> FaceVerdict | None:
+    """The most suspicious face: one without doubt before any that is doubtful and suspected."""
+    known = [face for face in faces if _known(face)]
+    return max(known, key=lambda face: _odds(face, alone=False), default=None)
+
+
+def _odds(subject: FaceVerdict | VoiceVerdict, *, alone: bool) -> float:
+    """The log-odds that a subject brings: alone, or beside others."""
+    assert subject.fake is not None
     p = min(max(subject.fake, _LIMIT), 1 - _LIMIT)
     odds = math.log(p / (1 - p))
-    return odds * DOUBT if odds > 0 and doubtful(subject.reasons) else odds
+    if odds > 0 and doubtful(subject.reasons):
+        return odds * DOUBT if alone else 0.0
+    return odds
 
 
-def _combine(face: float | None, voice: float | None) -> float | None:
-    known = [odds for odds in (face, voice) if odds is not None]
+def _combine(face: FaceVerdict | None, voice: VoiceVerdict | None) -> float | None:
+    known = [subject for subject in (face, voice) if subject is not None and _known(subject)]
     if not known:
         return None
-    odds = max(known) + (max(0.0, min(known)) if len(known) == 2 else 0.0)
-    return 1 / (1 + math.exp(-odds))
+    ratios = [math.exp(_odds(subject, alone=len(known) == 1)) for subject in known]
+    ratio = (sum(ratios) + math.prod(ratios)) / 3 if len(ratios) == 2 else ratios[0]
+    ratio = max([ratio, *(r for r, subject in zip(ratios, known, strict=True) if subject.status == "fake")])
+    return ratio / (1 + ratio)
 
 
-def _status(subjects: Sequence[FaceVerdict | VoiceVerdict], *, no_face: bool) -> tuple[Status, tuple[str, ...]]:
+def _status(
+    subjects: Sequence[FaceVerdict | VoiceVerdict], fake: float | None, *, no_face: bool
+) -> tuple[Status, tuple[str, ...]]:
     if any(subject.status == "fake" for subject in subjects):
         return "fake", ()
     unsure = [s for s in subjects if s.status == "uncertain"]
-    suspicious = [s for s in unsure if s.fake is not None and s.fake >= SUSPICIOUS]
     judged = any(s.status == "real" for s in subjects)
-    if judged and not suspicious:
+    if judged and fake is not None and fake < SUSPICIOUS:
         return "real", ()
-    reasons = [reason for s in (suspicious if judged else unsure) for reason in s.reasons]
+    reasons = [reason for s in unsure for reason in s.reasons]
     if no_face and not judged:
         reasons.insert(0, "no-face")
     return "uncertain", tuple(dict.fromkeys(reasons)) or (BORDERLINE,)

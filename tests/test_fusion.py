@@ -41,7 +41,8 @@ def test_a_genuine_face_does_not_excuse_another() -> None:
 
 def test_suspicions_add_up() -> None:
     fake, status, _ = fuse([face(0.85, "fake")], voice(0.85, "fake"))
-    assert fake == pytest.approx(1 / (1 + (0.15 / 0.85) ** 2))  # odds multiply
+    odds = 0.85 / 0.15
+    assert fake == pytest.approx(1 / (1 + 3 / (2 * odds + odds**2)))  # the face, the voice or both, against none
     assert status == "fake"
 
 
@@ -57,7 +58,18 @@ def test_more_suspicion_never_means_less() -> None:
         known = [value for value in values if value is not None]
         assert len(known) == len(grid)
         assert known == sorted(known)
-        assert all(value >= max(p, q) - 1e-5 for value, q in zip(known, grid, strict=True))
+
+
+def test_a_voice_that_says_nothing_leaves_a_genuine_face_genuine() -> None:
+    fake, status, reasons = fuse([face(0.1, "real")], voice(0.5, "uncertain", "borderline"))
+    assert fake is not None
+    assert 0.1 < fake < 0.4
+    assert (status, reasons) == ("real", ())
+
+
+def test_a_doubtful_voice_makes_no_suspicion_beside_a_face() -> None:
+    sure = fuse([face(0.1, "real")], voice(0.5, "uncertain", "too-short"))
+    assert fuse([face(0.1, "real")], voice(0.9, "uncertain", "too-short")) == sure
 
 
 def test_doubtful_suspicion_counts_less_and_never_makes_one() -> None:
