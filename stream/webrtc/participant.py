@@ -25,21 +25,36 @@ class ParticipantSource:
         stall: s.
         leave: called once when nothing more is read; it closes the peer, and does not wait.
         audio: also take the sound.
+        signalled: `leave` is not the only end: somebody closes the peer when its person goes.
     """
 
     live = True
 
     def __init__(
-        self, name: str, peer: Peer, tally: Tally, *, stall: float, leave: Callable[[str], None], audio: bool = True
+        self,
+        name: str,
+        peer: Peer,
+        tally: Tally,
+        *,
+        stall: float,
+        leave: Callable[[str], None],
+        audio: bool = True,
+        signalled: bool = False,
     ) -> None:
         self.name, self.tally, self.peer = name, tally, peer
-        self._stall, self._leave, self._audio = stall, leave, audio
+        self._stall, self._leave, self._audio, self._signalled = stall, leave, audio, signalled
 
     def items(self, stop: threading.Event) -> Generator[Item]:
         """See `Source.items`."""
         yield StateChange("connecting", arrived=time.monotonic())
         reception = Reception(
-            self.peer, Timeline(live=True), self.tally, stall=self._stall, patient=True, audio=self._audio
+            self.peer,
+            Timeline(live=True),
+            self.tally,
+            stall=self._stall,
+            patient=True,
+            signalled=self._signalled,
+            audio=self._audio,
         )
         why = "stopped"
         try:

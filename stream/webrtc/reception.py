@@ -33,14 +33,23 @@ class Reception:
         tally: of the source.
         stall: without a picture for so long the source is stalled, s; without any sign of life, at its end.
         patient: a peer that lives but sends no picture (camera off) is waited for.
+        signalled: somebody else tells when the peer leaves, so its silence alone is no end.
         audio: also take the sound.
     """
 
     def __init__(
-        self, peer: Peer, timeline: Timeline, tally: Tally, *, stall: float, patient: bool, audio: bool = True
+        self,
+        peer: Peer,
+        timeline: Timeline,
+        tally: Tally,
+        *,
+        stall: float,
+        patient: bool,
+        signalled: bool = False,
+        audio: bool = True,
     ) -> None:
         self._peer, self._timeline, self._tally = peer, timeline, tally
-        self._stall, self._patient, self._audio = stall, patient, audio
+        self._stall, self._patient, self._signalled, self._audio = stall, patient, signalled, audio
         self._shape: tuple[int, ...] | None = None
         self._online = False
         self._began = self._media_at = self._picture_at = time.monotonic()
@@ -88,7 +97,7 @@ class Reception:
             if now - self._began > CONNECTING:
                 raise StalledError(f"no connection within {CONNECTING:g} s; is a TURN server needed (--ice-server)?")
             return
-        if now - heard > max(self._stall, 3.0 if self._silent(now) else 0.0):
+        if not self._signalled and now - heard > max(self._stall, 3.0 if self._silent(now) else 0.0):
             raise StalledError(f"nothing received for {self._stall:g} s")
         if not self._patient and now - self._media_at > (self._stall if self._media else max(self._stall, _FIRST)):
             raise StalledError("no media received")
