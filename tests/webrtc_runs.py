@@ -15,6 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from clips import moving_face, write_video
+from media import ffmpeg
+
 HERE = Path(__file__).parent
 
 
@@ -111,3 +114,10 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def long_clip(folder: Path) -> Path:
+    """Return two minutes of a swaying face, 320x240 at 15 pictures a second, with a tone."""
+    short = write_video(folder / "short.mp4", moving_face(4, fps=15, size=(320, 240)), fps=15, tone=300)
+    ffmpeg("-stream_loop", "30", "-i", short, "-c", "copy", folder / "long.mp4")
+    return folder / "long.mp4"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from aiortc import sdp as sdp
     from aiortc.jitterbuffer import JitterBuffer as JitterBuffer
     from aiortc.mediastreams import MediaStreamError as MediaStreamError
+    from aiortc.rtcrtpreceiver import StreamStatistics as StreamStatistics
     from aiortc.rtp import RtcpByePacket as RtcpByePacket
     from aiortc.rtp import RtcpSrPacket as RtcpSrPacket
 else:
@@ -36,10 +37,11 @@ else:
         from aiortc import sdp
         from aiortc.jitterbuffer import JitterBuffer
         from aiortc.mediastreams import MediaStreamError
+        from aiortc.rtcrtpreceiver import StreamStatistics
         from aiortc.rtp import RtcpByePacket, RtcpSrPacket
     except ModuleNotFoundError:
         aiortc = sdp = _Absent("aiortc")
-        JitterBuffer = object
+        JitterBuffer = StreamStatistics = object
 
         class MediaStreamError(Exception):
             """Never raised: there is nothing that could."""

@@ -11,7 +11,7 @@ from ..errors import SourceError
 from ..sources.base import Tally
 from .avsync import Clock
 from .inbox import Entry, Inbox
-from .packages import MediaStreamError, RtcpByePacket, RtcpSrPacket, aiortc
+from .packages import MediaStreamError, RtcpByePacket, RtcpSrPacket, StreamStatistics, aiortc
 from .watched import attach
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ class _Receiver:
         self._receiver, self._kind, self._clock, self._tally = receiver, kind, clock, tally
         self._gate, self._buffer, self._missing = attach(receiver, kind)
         self._ssrc: int | None = None
+        self._counted: StreamStatistics | None = None
         self._pli = self._nack = self._frames = 0
         self._asked = float("-inf")
         self._size: tuple[int, int] | None = None
@@ -188,7 +189,10 @@ class _Receiver:
     async def _on_rtp(self, packet: Any, arrival_time_ms: int) -> None:
         self.heard = time.monotonic()
         if not self._is_repair(packet):
-            self._ssrc = packet.ssrc
+            if self._counted is None or self._ssrc != packet.ssrc:
+                self._ssrc, self._before = packet.ssrc, (0, 0)
+                self._counted = StreamStatistics(90000 if self._kind == "video" else 48000)
+            self._counted.add(packet)
         await self._rtp(packet, arrival_time_ms=arrival_time_ms)
 
     def _is_repair(self, packet: Any) -> bool:
@@ -217,7 +221,7 @@ class _Receiver:
                 await self._repair(self._ssrc, now)
             count += 1
             if count % 10 == 0:
-                await self._measure()
+                self._measure()
 
     async def _repair(self, ssrc: int, now: float) -> None:
         if self._gate.waiting and now - self._asked >= _PLI_EVERY:
@@ -229,23 +233,23 @@ class _Receiver:
             self._nack += 1
             await self._receiver._send_rtcp_nack(ssrc, missing[-_NACK_MOST:])
 
-    async def _measure(self) -> None:
-        found = [s for s in (await self._receiver.getStats()).values() if s.type == "inbound-rtp"]
-        own = next((s for s in found if s.ssrc == self._ssrc), None)
-        if own is None:
+    def _measure(self) -> None:
+        """Sum up what came since the last time. aiortc's own report has only one of the picture's two streams."""
+        counted = self._counted
+        if counted is None:
             return
         rate = 90000 if self._kind == "video" else 48000
-        lost, received = own.packetsLost - self._before[0], own.packetsReceived - self._before[1]
-        self._before = own.packetsLost, own.packetsReceived
+        lost, received = counted.packets_lost - self._before[0], counted.packets_received - self._before[1]
+        self._before = counted.packets_lost, counted.packets_received
         share = max(lost, 0) / (max(lost, 0) + received) if received > 0 else None
         smooth = self._told.get("loss")
         if share is not None and smooth is not None:
             share = 0.7 * smooth + 0.3 * share
         self._told = {
-            "packets_received": own.packetsReceived,
-            "packets_lost": own.packetsLost,
+            "packets_received": counted.packets_received,
+            "packets_lost": counted.packets_lost,
             "loss": share if share is not None else smooth,
-            "jitter_ms": own.jitter / rate * 1000,
+            "jitter_ms": counted.jitter / rate * 1000,
         }
 
     def entry(self, frame: Any) -> Entry | None:

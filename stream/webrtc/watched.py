@@ -103,10 +103,11 @@ def is_keyframe(codec: str, data: bytes) -> bool:
 class WatchedBuffer(JitterBuffer):
     """A jitter buffer that gives up a frame after BLOCKED, and tells of every loss."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Gate, given_up: Callable[[], object] = lambda: None) -> None:
+        """Make the buffer; given_up is called where lost packets are not waited for any longer."""
         video = gate.kind == "video"
         super().__init__(capacity=512 if video else 16, prefetch=0 if video else 4, is_video=video)
-        self._gate = gate
+        self._gate, self._given_up = gate, given_up
         self._seen: dict[int, tuple[float, float]] = {}
         "RTP timestamp -> when the first and the last packet of it came."
 
@@ -131,6 +132,7 @@ class WatchedBuffer(JitterBuffer):
             self._seen = {packet.timestamp: (now, now)}
         if lost:
             self._gate.lost()
+            self._given_up()
         if frame is not None:
             frame.arrived, frame.rtp = self._seen.pop(frame.timestamp, (now, now))[1], frame.timestamp
             for old in [t for t, (begin, _) in self._seen.items() if begin < first and now - begin > 2 * BLOCKED]:
@@ -161,7 +163,8 @@ def attach(receiver: RTCRtpReceiver, kind: str) -> tuple[Gate, WatchedBuffer, Ca
     if not {*names.values(), nacks} <= own.keys():
         raise TruefeedError("this release of aiortc is built otherwise: pip install 'truefeed[webrtc]' again")
     gate = Gate(kind)
-    buffer = WatchedBuffer(gate)
+    generator = own[nacks]
+    buffer = WatchedBuffer(gate, generator.missing.clear if generator is not None else lambda: None)
     own[names["decoder_queue"]], own[names["jitter_buffer"]], own[names["decoder_error"]] = (
         gate,
         buffer,
@@ -169,7 +172,6 @@ def attach(receiver: RTCRtpReceiver, kind: str) -> tuple[Gate, WatchedBuffer, Ca
     )
 
     def missing() -> list[int]:
-        generator = own[nacks]
         return sorted(generator.missing) if generator is not None else []
 
     return gate, buffer, missing
