@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from ..errors import ConfigError, redact
 from .packages import aiortc
-
-if TYPE_CHECKING:
-    from aiortc import RTCConfiguration
 
 _SERVER = re.compile(
     r"(?P<scheme>stuns?|turns?):(?://)?(?:(?P<user>[^:@/]+):(?P<word>[^@/]*)@)?"
@@ -39,7 +35,7 @@ def parse(text: str) -> tuple[str, str | None, str | None]:
     return url, user and unquote(user), word and unquote(word)
 
 
-def configuration(servers: Iterable[str], *, relay_only: bool = False) -> RTCConfiguration:
+def configuration(servers: Iterable[str], *, relay_only: bool = False) -> aiortc.RTCConfiguration:
     """Return aiortc's settings. No server is asked that the user did not name: aiortc's own default is left out."""
     listed = [
         aiortc.RTCIceServer(urls=[url], username=user, credential=word) for url, user, word in map(parse, servers)

@@ -43,7 +43,13 @@ class JanusSession:
         self._http = aiohttp.ClientSession()
         try:
             self._socket = await asyncio.wait_for(
-                self._http.ws_connect(self._url, protocols=("janus-protocol",), max_msg_size=1 << 20), _ANSWER
+                self._http.ws_connect(
+                    self._url,
+                    protocols=("janus-protocol",),
+                    max_msg_size=1 << 20,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=1),
+                ),
+                _ANSWER,
             )
         except aiohttp.WSServerHandshakeError as error:
             raise JanusError(f"no Janus WebSocket there (HTTP {error.status})", error.status) from None
@@ -90,6 +96,8 @@ class JanusSession:
         for task in self._tasks:
             task.cancel()
         self._tasks.clear()
+        if self._socket is not None:
+            await self._socket.close()
         if self._http is not None:
             await self._http.close()
 

@@ -70,4 +70,5 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         if left:
             loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(asyncio.sleep(0.01))  # closed transports let go of their sockets in the next turn
         loop.close()

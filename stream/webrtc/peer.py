@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import SourceError
 from ..sources.base import Tally
@@ -13,9 +13,6 @@ from .avsync import Clock
 from .inbox import Entry, Inbox
 from .packages import MediaStreamError, RtcpByePacket, RtcpSrPacket, StreamStatistics, aiortc
 from .watched import attach
-
-if TYPE_CHECKING:
-    from aiortc import MediaStreamTrack, RTCConfiguration, RTCDataChannel, RTCRtpReceiver
 
 _TICK = 0.1
 _PLI_EVERY = 0.5
@@ -33,11 +30,11 @@ class Peer:
         tally: counts for the source.
     """
 
-    def __init__(self, configuration: RTCConfiguration, tally: Tally) -> None:
+    def __init__(self, configuration: aiortc.RTCConfiguration, tally: Tally) -> None:
         self.pc = aiortc.RTCPeerConnection(configuration)
         self.inbox = Inbox()
         self.tally = tally
-        self.channels: list[RTCDataChannel] = []
+        self.channels: list[aiortc.RTCDataChannel] = []
         self.on_message: Callable[[str], None] | None = None
         self.created = time.monotonic()
         self._clock = Clock()
@@ -135,14 +132,14 @@ class Peer:
         elif state == "closed":
             self.inbox.close("the other side left")
 
-    def _channel(self, channel: RTCDataChannel) -> None:
+    def _channel(self, channel: aiortc.RTCDataChannel) -> None:
         if len(self.channels) >= 4:
             channel.close()
             return
         self.channels.append(channel)
         channel.on("message", lambda message: self.on_message(message) if self.on_message else None)
 
-    def _track(self, track: MediaStreamTrack) -> None:
+    def _track(self, track: aiortc.MediaStreamTrack) -> None:
         receiver = next(r for r in self.pc.getReceivers() if r.track is track)
         extra = track.kind in self._receivers
         if not extra:
@@ -155,7 +152,7 @@ class Peer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _drain(self, track: MediaStreamTrack, receiver: _Receiver | None) -> None:
+    async def _drain(self, track: aiortc.MediaStreamTrack, receiver: _Receiver | None) -> None:
         while True:
             try:
                 frame = await track.recv()
@@ -170,7 +167,7 @@ class Peer:
 class _Receiver:
     """One track as it comes in."""
 
-    def __init__(self, receiver: RTCRtpReceiver, kind: str, clock: Clock, tally: Tally) -> None:
+    def __init__(self, receiver: aiortc.RTCRtpReceiver, kind: str, clock: Clock, tally: Tally) -> None:
         self.heard: float | None = None
         self._receiver, self._kind, self._clock, self._tally = receiver, kind, clock, tally
         self._gate, self._buffer, self._missing = attach(receiver, kind)

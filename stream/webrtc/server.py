@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import ConfigError, SourceError
 from ..sinks.base import Sink
@@ -22,9 +22,6 @@ from .ice import configuration
 from .loop import Loop
 from .packages import check, web
 from .whip import Session, Whip, allowed, refusal
-
-if TYPE_CHECKING:
-    from aiohttp.web import Request, Response, StreamResponse
 
 _LISTENERS = 32
 _WAITING = 200
@@ -143,7 +140,9 @@ class CallServer:
 
     async def _serve(self) -> None:
         @web.middleware
-        async def guard(request: Request, handler: Callable[[Request], Awaitable[StreamResponse]]) -> StreamResponse:
+        async def guard(
+            request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+        ) -> web.StreamResponse:
             return await self._guard(request, handler)
 
         app = web.Application(middlewares=[guard], client_max_size=65536)
@@ -171,7 +170,9 @@ class CallServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def _guard(self, request: Request, handler: Callable[[Request], Awaitable[StreamResponse]]) -> StreamResponse:
+    async def _guard(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
         """Who may ask: with a token, whoever has it; without one, pages of this very server and programs beside it."""
         origin = request.headers.get("Origin")
         if self._token is None:
@@ -181,12 +182,12 @@ class CallServer:
         elif not (request.method == "OPTIONS" or request.path in _OPEN or allowed(request, self._token)):
             return self._cors(refusal(401, "a token is needed", {"WWW-Authenticate": "Bearer"}), origin)
         try:
-            response: StreamResponse = await handler(request)
+            response: web.StreamResponse = await handler(request)
         except web.HTTPException as error:
             response = refusal(error.status, error.reason, {k: v for k, v in error.headers.items() if k == "Allow"})
         return response if response.prepared else self._cors(response, origin)
 
-    def _cors(self, response: StreamResponse, origin: str | None) -> StreamResponse:
+    def _cors(self, response: web.StreamResponse, origin: str | None) -> web.StreamResponse:
         if self._token is not None and origin is not None:
             response.headers["Access-Control-Allow-Origin"] = "*"
             response.headers["Access-Control-Allow-Methods"] = "POST, PATCH, DELETE, GET, OPTIONS"
@@ -194,20 +195,20 @@ class CallServer:
             response.headers["Access-Control-Expose-Headers"] = "Location, ETag, Link, Accept-Patch"
         return response
 
-    async def _home(self, request: Request) -> Response:
+    async def _home(self, request: web.Request) -> web.Response:
         raise web.HTTPFound("/call")
 
-    async def _health(self, request: Request) -> Response:
+    async def _health(self, request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
-    async def _page(self, request: Request) -> Response:
+    async def _page(self, request: web.Request) -> web.Response:
         page = (files(__package__) / "pages" / "call.html").read_text(encoding="utf-8")
         page = page.replace("__TOKEN_NEEDED__", "true" if self._token else "false")
         nonce = secrets.token_urlsafe(12)
         headers = _SAFE | {"Content-Security-Policy": _SAFE["Content-Security-Policy"] % (nonce, nonce)}
         return web.Response(text=page.replace("__NONCE__", nonce), content_type="text/html", headers=headers)
 
-    async def _events(self, request: Request) -> StreamResponse:
+    async def _events(self, request: web.Request) -> web.StreamResponse:
         if len(self._listeners) >= _LISTENERS:
             return refusal(503, "too many listeners", {"Retry-After": "10"})
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}

@@ -11,14 +11,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import TruefeedError
 from ..packets import BitrateMeter
-from .packages import JitterBuffer
-
-if TYPE_CHECKING:
-    from aiortc import RTCRtpReceiver
+from .packages import JitterBuffer, aiortc
 
 BLOCKED = 0.6
 "A lost packet that was asked for again has so long to come; then its frame is given up, s."
@@ -155,7 +152,7 @@ class _Trouble(threading.Event):
         super().set()
 
 
-def attach(receiver: RTCRtpReceiver, kind: str) -> tuple[Gate, WatchedBuffer, Callable[[], list[int]]]:
+def attach(receiver: aiortc.RTCRtpReceiver, kind: str) -> tuple[Gate, WatchedBuffer, Callable[[], list[int]]]:
     """Replace the inner parts of a receiver that has not started; return them, and what lists its missing packets."""
     own = vars(receiver)
     names = {name: f"_RTCRtpReceiver__{name}" for name in ("decoder_queue", "jitter_buffer", "decoder_error")}

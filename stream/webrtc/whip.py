@@ -9,16 +9,12 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ..sources.base import SourceOptions, Tally
 from .ice import configuration, links
 from .packages import sdp, web
 from .participant import ParticipantSource
 from .peer import Peer
-
-if TYPE_CHECKING:
-    from aiohttp.web import Request, Response
 
 _LARGEST = 65536
 "Of an offer, bytes."
@@ -78,7 +74,7 @@ class Whip:
             web.delete("/session/{id}", self.delete),
         ]
 
-    async def options(self, request: Request) -> Response:
+    async def options(self, request: web.Request) -> web.Response:
         """Tell what is taken here (and, where CORS asks, that it is)."""
         headers = {"Accept-Post": _SDP, "Accept-Patch": _FRAGMENT}
         response = web.Response(status=204, headers=headers)
@@ -88,7 +84,7 @@ class Whip:
                 response.headers.add("Link", link)
         return response
 
-    async def publish(self, request: Request) -> Response:
+    async def publish(self, request: web.Request) -> web.Response:
         """Take an offer: 201 with the answer."""
         if request.content_type != _SDP:
             return refusal(415, f"send the offer as {_SDP}")
@@ -111,7 +107,7 @@ class Whip:
         finally:
             self._opening -= 1
 
-    async def _open(self, wish: str, offer: str) -> Response:
+    async def _open(self, wish: str, offer: str) -> web.Response:
         tally = Tally()
         peer = Peer(configuration(self._options.ice_servers), tally)
         try:
@@ -142,7 +138,7 @@ class Whip:
             response.headers.add("Link", link)
         return response
 
-    async def patch(self, request: Request) -> Response:
+    async def patch(self, request: web.Request) -> web.Response:
         """Take trickled candidates: 204. ICE restarts are not supported: 422, after which a client posts anew."""
         session = self.sessions.get(request.match_info["id"])
         if session is None:
@@ -167,7 +163,7 @@ class Whip:
             return refusal(400, "no usable candidates")
         return web.Response(status=204, headers={"ETag": session.etag})
 
-    async def delete(self, request: Request) -> Response:
+    async def delete(self, request: web.Request) -> web.Response:
         """End a session."""
         if request.match_info["id"] not in self.sessions:
             return refusal(404, "there is no such session")
@@ -199,13 +195,13 @@ class Whip:
         return name
 
 
-def allowed(request: Request, token: str) -> bool:
+def allowed(request: web.Request, token: str) -> bool:
     """Tell whether a request carries the token."""
     kind, _, given = request.headers.get("Authorization", "").partition(" ")
     return kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
 
 
-def refusal(status: int, why: str, headers: dict[str, str] | None = None) -> Response:
+def refusal(status: int, why: str, headers: dict[str, str] | None = None) -> web.Response:
     """Return an error in a line of plain text."""
     return web.Response(status=status, text=f"{why}\n", headers=headers)
 
@@ -215,12 +211,12 @@ def _soon(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *arg
         loop.call_soon_threadsafe(function, *arguments)
 
 
-def _named(request: Request) -> str:
+def _named(request: web.Request) -> str:
     wish = request.match_info.get("name") or request.query.get("name") or "guest"
     return re.sub(r"[^\w .'-]+", "", wish).strip()[:40] or "guest"
 
 
-def _wrong(offer: str) -> Response | None:
+def _wrong(offer: str) -> web.Response | None:
     """Return why an offer is refused before anything is made for it."""
     try:
         media = sdp.SessionDescription.parse(offer).media
