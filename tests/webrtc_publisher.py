@@ -66,7 +66,7 @@ async def relayed(answer: str, args: argparse.Namespace) -> str:
 
 
 def connection(args: argparse.Namespace) -> aiortc.RTCPeerConnection:
-    player = MediaPlayer(args.clip)  # its own looping ends at once with PyAV 15 and later
+    player = MediaPlayer(args.clip, decode=not args.copy)  # its own looping ends at once with PyAV 15 and later
     pc = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
     if not args.janus:
         pc.createDataChannel("truefeed").on("message", lambda text: say(message=json.loads(text)))
@@ -142,6 +142,7 @@ def main() -> None:
     parser.add_argument("--no-audio", action="store_true")
     parser.add_argument("--loss", type=float, default=0.0, help="share of the packets")
     parser.add_argument("--jitter", type=float, default=0.0, help="s")
+    parser.add_argument("--copy", action="store_true", help="send the clip's VP8 and Opus as they are")
     parser.add_argument("--janus", metavar="DISPLAY", help="url is a Janus WebSocket; publish in room 1234")
     asyncio.run(publish(parser.parse_args()))
 
