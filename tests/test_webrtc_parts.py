@@ -111,6 +111,18 @@ def test_a_lost_packet_holds_up_the_stream_for_a_moment_only() -> None:
     assert buffer.add(_packet(7, 21000))[1].timestamp == 18000
 
 
+def test_a_packet_that_comes_twice_does_not_count_as_waiting() -> None:
+    buffer = WatchedBuffer(Gate("video"))
+    for number in range(4):
+        buffer.add(_packet(number, number * 3000))
+    for number in (0, 1):
+        assert buffer.add(_packet(number, number * 3000)) == (False, None)
+    time.sleep(0.05)
+    for number in range(4, 8):
+        assert buffer.add(_packet(number, number * 3000))[1] is not None
+    assert buffer.blocked(time.monotonic()) < 0.05
+
+
 def _entry(kind: Any, number: int, age: float = 0.0) -> inbox.Entry:
     frame = av.VideoFrame(16, 16, "yuv420p") if kind == "video" else av.AudioFrame("s16", "mono", 160)
     return inbox.Entry(kind, frame, float(number), time.monotonic() - age)

@@ -35,6 +35,7 @@ class Relay(asyncio.DatagramProtocol):
         self.client: Any = None
         self.transport: Any = None
         self.random = random.Random(7)
+        self.due: dict[Any, float] = {}
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -45,9 +46,12 @@ class Relay(asyncio.DatagramProtocol):
         to = self.client if address == self.target else self.target
         if to is None or self.random.random() < self.loss:
             return
-        delay = self.random.random() * self.jitter
-        if delay:
-            asyncio.get_running_loop().call_later(delay, self.transport.sendto, data, to)
+        if self.jitter:
+            loop = asyncio.get_running_loop()
+            # As in a queue that fills and empties: late, but in order.
+            due = max(self.due.get(to, 0.0), loop.time() + self.random.random() * self.jitter)
+            self.due[to] = due
+            loop.call_at(due, self.transport.sendto, data, to)
         else:
             self.transport.sendto(data, to)
 

@@ -22,6 +22,8 @@ BLOCKED = 0.6
 BACKLOG = 30
 "Compressed pictures that may wait for the decoder: a second of them."
 _REMEMBERED = 256
+_LATE = 100
+"aiortc takes a packet that is behind by more for a new beginning."
 
 
 class Gate(queue.Queue[Any]):
@@ -116,6 +118,8 @@ class WatchedBuffer(JitterBuffer):
 
     def add(self, packet: Any) -> Any:
         """See JitterBuffer.add."""
+        if self._origin is not None and 0 < (self._origin - packet.sequence_number) % 65536 < _LATE:
+            return super().add(packet)  # of a frame that has gone by, such as the second copy of a packet asked for
         now = time.monotonic()
         first, _ = self._seen.get(packet.timestamp, (now, now))
         self._seen[packet.timestamp] = first, now
