@@ -49,7 +49,7 @@ class Relay(asyncio.DatagramProtocol):
         if self.jitter:
             loop = asyncio.get_running_loop()
             # As in a queue that fills and empties: late, but in order.
-            due = max(self.due.get(to, 0.0), loop.time() + self.random.random() * self.jitter)
+            due = max(self.due.get(to, 0.0) + 1e-4, loop.time() + self.random.random() * self.jitter)
             self.due[to] = due
             loop.call_at(due, self.transport.sendto, data, to)
         else:

@@ -93,7 +93,8 @@ class Reception:
 
     def _look(self, now: float) -> Generator[StateChange]:
         heard = self._peer.heard
-        if heard is None:
+        if heard is None or not (self._media or self._peer.connected):
+            # A first sign of life is not yet a connection: keys are exchanged next, over a bad line in many seconds.
             if now - self._began > CONNECTING:
                 raise StalledError(f"no connection within {CONNECTING:g} s; is a TURN server needed (--ice-server)?")
             return
