@@ -13,7 +13,6 @@ from .config_values import ENGINES, port, probability, seconds
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 _ABOVE = {
-    "serve": "the web interface on http://localhost:5000",
     "preprocess": "cut aligned faces and 16 kHz sound out of videos, for training",
     "train": "train the face or the voice model",
     "evaluate": "measure a model, with confidence intervals",
@@ -31,6 +30,13 @@ examples:
 
 Ctrl-C ends it at any moment and prints the summary. Data goes to stdout (--json), words to stderr.
 exit codes: 0 done or stopped by hand, 1 some source failed, 2 usage, 3 alert raised and --fail-on-alert given."""
+
+_SERVE = """\
+examples:
+  truefeed serve                                 then open http://localhost:5000/call
+  TRUEFEED_TOKEN=... truefeed serve --host 0.0.0.0 --certificate server.pem
+
+A browser, OBS or GStreamer publishes by WHIP to /whip/NAME; each publisher is judged as a participant."""
 
 _SCAN = """\
 examples:
@@ -66,6 +72,9 @@ def parser(above: Sequence[str] = ()) -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
     _watch(_command(commands, "watch", "watch cameras, streams or files live: verdicts, overlay, alerts", _WATCH))
     _scan(_command(commands, "scan", "judge files and folders: video, image, audio", _SCAN))
+    _serve(
+        _command(commands, "serve", "the web interface on http://localhost:5000: publish a call into truefeed", _SERVE)
+    )
     for name in (n for n in _ABOVE if n in above):
         commands.add_parser(name, help=_ABOVE[name], add_help=False)
     bench = _command(commands, "bench", "measure the speed of this machine (about 20 s)", None)
@@ -89,7 +98,8 @@ def _watch(command: argparse.ArgumentParser) -> None:
         "sources",
         nargs="*",
         metavar="SOURCE",
-        help="camera number, /dev/video0, rtsp://, whep+https://, a file, or `demo`; several at once are welcome",
+        help="camera number, /dev/video0, rtsp://, whep+https://, janus+ws://HOST/?room=N, a file, or `demo`; "
+        "several at once are welcome",
     )
     source = command.add_argument_group("the source")
     source.add_argument("--config", type=Path, metavar="FILE.yaml", help="several streams with their own settings")
@@ -109,14 +119,19 @@ def _watch(command: argparse.ArgumentParser) -> None:
         help="take the sound from a microphone, by name or number (none named: the default one)",
     )
     source.add_argument("--seconds", type=_as(seconds), metavar="N", help="stop after so long")
+    _call(command)
     _model(command)
-    command.add_argument_group("the alarm").add_argument(
+    _alarm(command.add_argument_group("the alarm"))
+    _watch_output(command.add_argument_group("what it shows"))
+
+
+def _alarm(alarm: argparse._ArgumentGroup) -> None:
+    alarm.add_argument(
         "--alert-at",
         type=_as(probability),
         metavar="P",
         help="probability that raises it (default: the model's)",
     )
-    alarm = command._action_groups[-1]
     alarm.add_argument(
         "--clear-at",
         type=_as(probability),
@@ -126,15 +141,43 @@ def _watch(command: argparse.ArgumentParser) -> None:
     alarm.add_argument("--evidence", type=Path, metavar="DIR", help="keep a still, a clip and the scores of each alert")
     alarm.add_argument("--webhook", metavar="URL", help="POST each alert there as JSON")
     alarm.add_argument("--fail-on-alert", action="store_true", help="exit with 3 where an alert was raised")
-    _watch_output(command.add_argument_group("what it shows"))
 
 
-def _watch_output(output: argparse._ArgumentGroup) -> None:
-    output.add_argument(
-        "--overlay",
-        metavar="window|FILE|none",
-        help="draw the verdicts: in a window, into a video file (several sources: one file each), or not (default)",
+def _call(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("calls (WebRTC)")
+    group.add_argument(
+        "--token", metavar="TOKEN", help="what the server asks for (better: in the variable TRUEFEED_TOKEN)"
     )
+    group.add_argument(
+        "--ice-server",
+        action="append",
+        metavar="URL",
+        help="stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT[?transport=tcp]; may be given again (default: none)",
+    )
+
+
+def _serve(command: argparse.ArgumentParser) -> None:
+    command.argument_default = argparse.SUPPRESS
+    door = command.add_argument_group("the server")
+    door.add_argument("--host", metavar="ADDRESS", help="listen here (default 127.0.0.1; others need a token)")
+    door.add_argument("--port", type=_as(port), metavar="N", help="listen on this port (default 5000)")
+    door.add_argument("--certificate", type=Path, metavar="FILE.pem", help="serve HTTPS with this certificate and key")
+    door.add_argument("--stall", type=_as(seconds), metavar="SECONDS", help="no sign of life for so long: gone")
+    door.add_argument("--no-audio", dest="audio", action="store_false", help="leave the sound alone")
+    door.add_argument("--seconds", type=_as(seconds), metavar="N", help="stop after so long")
+    _call(command)
+    _model(command)
+    _alarm(command.add_argument_group("the alarm"))
+    _watch_output(command.add_argument_group("what it shows"), overlay=False)
+
+
+def _watch_output(output: argparse._ArgumentGroup, *, overlay: bool = True) -> None:
+    if overlay:
+        output.add_argument(
+            "--overlay",
+            metavar="window|FILE|none",
+            help="draw the verdicts: in a window, into a video file (several sources: one file each), or not (default)",
+        )
     _json(output, "print events as JSON lines on stdout", default=argparse.SUPPRESS)
     output.add_argument(
         "--metrics-port", type=_as(port), metavar="N", help="serve Prometheus /metrics and /healthz on this port"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,6 +36,12 @@ class StreamSettings:
     "Probability that raises an alarm; None: what the model's card says."
     clear_at: float | None = None
     "Probability that clears it; None: what the model's card says."
+    token: str | None = field(default=None, repr=False)
+    "What a WebRTC server asks for; None: the environment's TRUEFEED_TOKEN."
+    ice_server: tuple[str, ...] = ()
+    "STUN and TURN servers for WebRTC."
+    title: str = "truefeed (monitoring)"
+    "Under which a WebRTC room sees this peer."
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +91,8 @@ def build(sources: list[str], options: Mapping[str, Any], config: Path | None) -
         raise ConfigError("no SOURCE given: try `truefeed watch 0` for a camera, or `truefeed watch demo`")
     if own.get("mic") is not None and len(streams) > 1:
         raise ConfigError("--mic goes with one SOURCE; for several, name the microphone in the configuration file")
-    settings = tuple(_checked(StreamSettings(**s)) for s in streams)
+    token = os.environ.get("TRUEFEED_TOKEN") or None
+    settings = tuple(_checked(StreamSettings(**{"token": token, **s})) for s in streams)
     return WatchSettings(_apart(settings), **{**top, **{k: v for k, v in options.items() if k not in STREAM}})
 
 

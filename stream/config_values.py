@@ -76,6 +76,9 @@ STREAM: Mapping[str, Callable[[object], object]] = {
     "overlay": text,
     "alert_at": probability,
     "clear_at": probability,
+    "token": text,
+    "ice_server": lambda v: tuple(text(one) for one in (v if isinstance(v, list | tuple) else [v])),
+    "title": text,
 }
 "The settings that a stream may have on its own: what turns a value into each, raising ValueError."
 TOP: Mapping[str, Callable[[object], object]] = {

@@ -17,7 +17,7 @@ import re
 
 _CREDENTIALS = re.compile(r"(?P<scheme>[a-zA-Z][\w+.-]*://)[^/@\s]*@")
 _SECRETS = re.compile(
-    r"(?i)(?P<key>[?&](?:token|access_token|key|apikey|api_key|password|passwd|pwd|secret|auth)=)[^&\s#]*"
+    r"(?i)(?P<key>[?&](?:token|access_token|key|apikey|api_key|password|passwd|pwd|secret|auth|pin)=)[^&\s#]*"
 )
 
 

@@ -17,12 +17,15 @@ from .capture import Capture, End
 from .config import StreamSettings
 from .models import Models
 from .sinks.base import Sink
+from .sources import Reporting
 from .values import AudioChunk, Frame, StateChange, StreamState, Verdict, VoiceVerdict
 
 _AT_ONCE = 64
 "Items taken from one source before the next has its turn."
 _LATENCIES = 10_000
 "Verdicts over which the latency is summed up: enough for the tail, and flat over weeks."
+STATS_EVERY = 5.0
+"Figures of a WebRTC connection are told so often, s."
 NOTHING: Mapping[str, Any] = {
     "frames_read": 0,
     "frames_scored": 0,
@@ -50,6 +53,7 @@ class Line:
         sink: Sink,
         *,
         seconds: float | None = None,
+        participant: str | None = None,
     ) -> None:
         """Make the line; nothing is opened before `start`.
 
@@ -60,8 +64,10 @@ class Line:
             alarm: of this source.
             sink: takes the results; the line does not close it.
             seconds: end after so long, s: by the clock for a live source, by media time for a file.
+            participant: whose it is, in a room of several.
         """
         self.name = name
+        self.participant = participant
         self.live = capture.source.live
         self.alerts = 0
         self.error: Exception | None = None
@@ -77,7 +83,7 @@ class Line:
         self._gap = self._summed = False
         self._state: StreamState = "connecting"
         self._seen_video = False
-        self._started = self._stopped = time.monotonic()
+        self._started = self._stopped = self._reported = time.monotonic()
 
     def start(self) -> None:
         self._started = time.monotonic()
@@ -88,6 +94,7 @@ class Line:
 
         An error of the source ends the line and is kept in `error`.
         """
+        self._report()
         for count in range(_AT_ONCE):
             if self.ended:
                 return count > 0
@@ -113,7 +120,7 @@ class Line:
                 # The first picture after the gap says so too, but on a slow machine that one may be dropped.
                 self._gap = True
             self._state = item.state
-            self._sink.state(self.name, item)
+            self._sink.state(self.name, replace(item, participant=self.participant))
 
     def _poll(self) -> Frame | AudioChunk | StateChange | End | None:
         try:
@@ -152,10 +159,23 @@ class Line:
         self._tell(self._analyzer.voice_only(voice), None)
 
     def _tell(self, verdict: Verdict, frame: Frame | None) -> None:
+        if self.participant is not None:
+            verdict = replace(verdict, participant=self.participant)
         self._sink.verdict(verdict, frame)
         for alert in self._alarm.update(verdict, self._voice):
             self.alerts += alert.raised
-            self._sink.alert(alert)
+            self._sink.alert(replace(alert, participant=self.participant))
+
+    def _report(self) -> None:
+        """Every few seconds, tell the figures of a connection that has some."""
+        source, now = self.capture.source, time.monotonic()
+        if now - self._reported < STATS_EVERY or not isinstance(source, Reporting):
+            return
+        self._reported = now
+        figures = source.report()
+        if figures is not None:
+            who = {} if self.participant is None else {"participant": self.participant}
+            self._sink.stats(self.name, {**who, **figures, "dropped": self.capture.stats.dropped})
 
     def _over(self, t: float) -> bool:
         if self._seconds is None or self.live or t < self._seconds:
@@ -175,8 +195,9 @@ class Line:
             return
         self._summed = True
         if self._state != "ended" and self.error is None:
-            self._sink.state(self.name, StateChange("ended", "stopped", time.monotonic()))
-        self._sink.summary(self.name, self.summary())
+            self._sink.state(self.name, StateChange("ended", "stopped", time.monotonic(), self.participant))
+        who = {} if self.participant is None else {"participant": self.participant}
+        self._sink.summary(self.name, {**self.summary(), **who})
 
     def summary(self) -> dict[str, Any]:
         """Return what the line did, for the summary event."""

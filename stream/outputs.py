@@ -46,6 +46,7 @@ class Outputs:
         self._shared: list[Sink] = []
         self._own: list[Sinks] = []
         self._files: set[Path] = set()
+        self._gone_lost = False
         if any(stream.overlay == "window" for stream in settings.streams):
             check_display()
         if settings.json:
@@ -104,10 +105,23 @@ class Outputs:
         self._files.add(free)
         return free
 
+    def add(self, sink: Sink) -> None:
+        """Have one more sink take the results of every source from now on."""
+        self._shared.append(sink)
+
+    def release(self, name: str, sinks: Sink) -> None:
+        """Finish the files of a participant who has left, and keep nothing of it."""
+        if isinstance(sinks, Sinks) and sinks in self._own:
+            self._own.remove(sinks)
+            self._gone_lost = self._gone_lost or bool(sinks.lost)
+            sinks.close_all_but((*self._shared, self._window))
+        if self._metrics is not None:
+            self._metrics.forget(name)
+
     @property
     def lost(self) -> bool:
         """True once something that the user asked for could not be written any more."""
-        return any(sinks.lost for sinks in self._own)
+        return self._gone_lost or any(sinks.lost for sinks in self._own)
 
     @property
     def done(self) -> bool:
@@ -118,6 +132,11 @@ class Outputs:
         """To be called often: a window wants to be served also while no picture comes."""
         if self._window is not None:
             self._window.idle()
+
+    def told(self, name: str, change: StateChange) -> None:
+        """Tell what became of a room."""
+        for sink in self._shared:
+            sink.state(name, change)
 
     def absent(self, name: str, error: Exception) -> None:
         """Tell that a source could not even be tried; whoever reads the events finds its summary too."""

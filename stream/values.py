@@ -59,6 +59,8 @@ class StateChange:
     "Why, with credentials removed."
     arrived: float = 0.0
     "s, monotonic."
+    participant: str | None = None
+    "Whose, in a room of several."
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -143,6 +145,8 @@ class Verdict:
     faces: tuple[FaceVerdict, ...]
     latency: float | None
     "From arrival of the frame to this verdict, s."
+    participant: str | None = None
+    "Whose, in a room of several."
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,8 @@ class Alert:
     "Media time, s."
     evidence: str | None = None
     "The folder of the evidence, where it is kept."
+    participant: str | None = None
+    "Whose, in a room of several."
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,9 @@ class Sink:
     def summary(self, source: str, stats: Mapping[str, Any]) -> None:
         """The source has ended; stats holds frames_read, frames_scored, dropped and more."""
 
+    def stats(self, source: str, figures: Mapping[str, Any]) -> None:
+        """Figures of a connection that knows more than Capture counts (WebRTC), every few seconds."""
+
     def close(self) -> None:
         """Finish what is open. May be called twice."""
 
@@ -84,9 +87,18 @@ class Sinks(Sink):
     def summary(self, source: str, stats: Mapping[str, Any]) -> None:
         self._each("summary", source, stats)
 
+    def stats(self, source: str, figures: Mapping[str, Any]) -> None:
+        self._each("stats", source, figures)
+
     def close(self) -> None:
         """Close every sink, also where one fails."""
         self._each("close")
+
+    def close_all_but(self, others: Iterable[object]) -> None:
+        """Close the sinks that serve nobody else."""
+        kept = list(others)
+        self._sinks = [sink for sink in self._sinks if not any(sink is other for other in kept)]
+        self.close()
 
     def _each(self, method: str, *args: object) -> None:
         for sink in list(self._sinks):

@@ -37,6 +37,9 @@ class JsonLines(Sink):
     def summary(self, source: str, stats: Mapping[str, Any]) -> None:
         self._write(summary_event(source, stats))
 
+    def stats(self, source: str, figures: Mapping[str, Any]) -> None:
+        self._write(stats_event(source, figures))
+
     def _write(self, event: dict[str, Any]) -> None:
         if self.done:
             return
@@ -58,7 +61,9 @@ def dumps(event: Mapping[str, Any]) -> str:
 
 
 def state_event(source: str, change: StateChange) -> dict[str, Any]:
-    return {"event": "stream", "state": change.state, "source": source, "detail": change.detail}
+    return {"event": "stream", "state": change.state, "source": source, "detail": change.detail} | _who(
+        change.participant
+    )
 
 
 def verdict_event(verdict: Verdict) -> dict[str, Any]:
@@ -75,7 +80,7 @@ def verdict_event(verdict: Verdict) -> dict[str, Any]:
             for face in verdict.faces
         ],
         "latency_ms": None if verdict.latency is None else _round(verdict.latency * 1000, 1),
-    }
+    } | _who(verdict.participant)
 
 
 def alert_event(alert: Alert) -> dict[str, Any]:
@@ -87,13 +92,22 @@ def alert_event(alert: Alert) -> dict[str, Any]:
         "t": _round(alert.t, 3),
         "evidence": alert.evidence,
         "source": alert.source,
-    }
+    } | _who(alert.participant)
 
 
 def summary_event(source: str, stats: Mapping[str, Any]) -> dict[str, Any]:
     first = {key: stats.get(key) for key in _FIRST}
     rest = {key: _round(value, 4) for key, value in stats.items() if key not in _FIRST}
     return {"event": "summary", **first, "source": source, **rest}
+
+
+def stats_event(source: str, figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {"event": "stats", "source": source, **{key: _round(value, 4) for key, value in figures.items()}}
+
+
+def _who(participant: str | None) -> dict[str, Any]:
+    """Only a participant of a room has a name besides its source's."""
+    return {} if participant is None else {"participant": participant}
 
 
 def _round(value: object, digits: int) -> object:

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, get_args
@@ -24,6 +24,14 @@ _COUNTERS = (
     ("decode_errors", "Packets that could not be decoded."),
     ("reconnects", "Times that the source was opened again."),
 )
+_CONNECTION = (
+    ("packets_lost", "counter", "RTP packets of the video that were lost on the way."),
+    ("loss", "gauge", "Share of the video's packets lost, lately."),
+    ("jitter_ms", "gauge", "Of the arrival of the video's packets."),
+    ("bitrate_kbps", "gauge", "Of the compressed video."),
+    ("frames_decoded", "counter", "Pictures decoded of this connection."),
+    ("pli", "counter", "Keyframes asked for."),
+)
 _SUBJECTS = ("face", "voice", "stream")
 
 
@@ -38,6 +46,7 @@ class _Line:
     raised: set[str] = field(default_factory=set)
     buckets: list[int] = field(default_factory=lambda: [0] * (len(_BUCKETS) + 1))
     latency: float = 0.0
+    connection: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Metrics(Sink):
@@ -96,6 +105,15 @@ class Metrics(Sink):
             else:
                 line.raised.discard(alert.subject)
 
+    def stats(self, source: str, figures: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._line(source).connection = figures
+
+    def forget(self, source: str) -> None:
+        """Leave a participant out who has left."""
+        with self._lock:
+            self._lines.pop(source, None)
+
     def close(self) -> None:
         if not self._closed:
             self._closed = True
@@ -137,6 +155,9 @@ class Metrics(Sink):
         now = time.monotonic()
         ages = [(label, None if line.arrived is None else now - line.arrived) for label, line in lines]
         yield from _metric("frame_age_seconds", "gauge", "Since the newest picture arrived.", ages)
+        for name, kind, about in _CONNECTION:
+            rows = [(label, line.connection.get(name)) for label, line in lines]
+            yield from _metric(f"webrtc_{name}{'_total' if kind == 'counter' else ''}", kind, about, rows)
         yield from _histogram(lines)
 
 

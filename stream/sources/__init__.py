@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from av.format import formats_available
 
 from ..errors import SourceError, SourceNotFoundError, redact
-from .base import Device, Item, Source, SourceOptions, Tally
+from .base import Device, Item, Reporting, Source, SourceOptions, Tally
 from .camera import camera, list_cameras
 from .dubbed import DubbedSource
 from .files import FileSource
@@ -26,6 +26,7 @@ __all__ = [
     "DEMO",
     "Device",
     "Item",
+    "Reporting",
     "Source",
     "SourceOptions",
     "Tally",
@@ -79,6 +80,10 @@ def _open(spec: str, options: SourceOptions) -> Source:
 def _open_url(url: str, scheme: str, options: SourceOptions) -> Source:
     if scheme in ("rtsp", "rtsps"):
         return rtsp(url, options)
+    if scheme in ("whep+https", "whep+http"):
+        from ..webrtc.whep import WhepSource
+
+        return WhepSource(url, options)
     if scheme == "file":
         return FileSource(Path(url.removeprefix("file://")), options)
     if scheme in ("http", "https") and Path(urlsplit(url).path).suffix.lower() in _WEB_FILES:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from ..packets import Packet
 from ..values import AudioChunk, Frame, StateChange
@@ -31,6 +31,10 @@ class SourceOptions:
     "Wait before the first and, doubling, at most before a later attempt to open it again, s."
     retries: int | None = None
     "Attempts in a row to open it again before giving up; None never gives up."
+    token: str | None = field(default=None, repr=False)
+    "WebRTC only: what the server asks for."
+    ice_servers: tuple[str, ...] = ()
+    "WebRTC only: STUN and TURN servers."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +80,11 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release the device. May be called twice, and from another thread once the generator has ended."""
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A source that knows more of its connection than what Capture counts."""
+
+    def report(self) -> Mapping[str, Any] | None:
+        """Return the figures of the connection (the `stats` event); None while there is none. From any thread."""

@@ -1,0 +1,259 @@
+"""Janus VideoRoom over its WebSocket: subscribe to every publisher of a room, and follow who comes and goes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from ..errors import SourceAuthError, SourceError, SourceNotFoundError, redact
+from ..sinks.base import Sink
+from ..sources import Source, SourceOptions, Tally
+from ..values import StateChange
+from .ice import configuration
+from .janus_session import JanusError, JanusSession
+from .loop import Loop
+from .packages import check
+from .participant import ParticipantSource
+from .peer import Peer
+
+_PLUGIN = "janus.plugin.videoroom"
+_AGAIN = (2.0, 30.0)
+"A publisher whose connection broke, but who is still in the room, is subscribed to again after so long, s; doubling."
+_NO_ROOM, _NOT_ALLOWED = (426,), (403, 405, 428, 433)
+
+
+@dataclass(eq=False, slots=True)
+class _Feed:
+    """One publisher of the room."""
+
+    id: Any
+    name: str
+    peer: Peer | None = None
+    handle: int | None = None
+    wait: float = _AGAIN[0]
+
+
+class JanusRoom:
+    """A room of a Janus server.
+
+    Args:
+        url: `janus+ws://HOST:PORT/[PATH]?room=NUMBER[&pin=PIN]`, or `janus+wss://`.
+        options: for each participant; the token goes to Janus.
+        title: under which truefeed is seen by those who ask who is in the room.
+
+    Raises:
+        MissingExtraError: aiortc or aiohttp is absent.
+        SourceError: no room in the URL.
+    """
+
+    sink: Sink | None = None
+    ended = False
+
+    def __init__(self, url: str, options: SourceOptions, title: str) -> None:
+        check()
+        configuration(options.ice_servers)
+        self.name = redact(url)
+        parts = urlsplit(url)
+        query = parse_qs(parts.query)
+        if "room" not in query or not parts.hostname:
+            raise SourceError(f"{self.name}: which room? write janus+ws://HOST:8188/?room=1234")
+        room = query["room"][0]
+        self._room: int | str = int(room) if room.isdecimal() else room
+        self._pin = query.get("pin", [None])[0]
+        user, at, host = parts.netloc.rpartition("@")
+        self._token = unquote(user.rpartition(":")[2]) if at else options.token
+        self._url = f"{parts.scheme.partition('+')[2]}://{host}{parts.path or '/'}"
+        self._options, self._title = options, title
+        self._lock = threading.Lock()
+        self._arrivals: list[tuple[str, Source]] = []
+        self._changes: list[StateChange] = []
+        self._feeds: dict[Any, _Feed] = {}
+        self._wake = threading.Event()
+        self._loop: Loop | None = None
+        self._session: JanusSession | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, wake: threading.Event) -> None:
+        """See `Room.start`."""
+        self._wake, self._loop = wake, Loop()
+        try:
+            self._loop.call(self._enter(), 12)
+        except TimeoutError:
+            raise SourceError(f"{self.name}: no answer; is the host reachable?") from None
+        self._loop.soon(self._begin, self._stay())
+
+    def arrivals(self) -> list[tuple[str, Source]]:
+        """See `Room.arrivals`."""
+        with self._lock:
+            found, self._arrivals = self._arrivals, []
+        return found
+
+    def changes(self) -> list[StateChange]:
+        """See `Room.changes`."""
+        with self._lock:
+            found, self._changes = self._changes, []
+        return found
+
+    def close(self) -> None:
+        """See `Room.close`."""
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            with contextlib.suppress(TimeoutError):
+                loop.call(self._exit(), 5)
+            loop.close()
+
+    def _tell(self, change: StateChange) -> None:
+        with self._lock:
+            self._changes.append(change)
+        self._wake.set()
+
+    def _begin(self, work: Any) -> None:
+        task: asyncio.Task[None] = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _enter(self) -> None:
+        """Open a session, join as one who publishes nothing, and subscribe to all who do."""
+        session = JanusSession(self._url, self._token)
+        try:
+            await session.open()
+            handle = await session.attach(_PLUGIN)
+            wish = {"request": "join", "ptype": "publisher", "room": self._room, "display": self._title}
+            data, _ = await session.ask(handle, wish | ({"pin": self._pin} if self._pin else {}))
+        except BaseException as error:
+            await session.close()
+            if isinstance(error, JanusError):
+                raise self._explained(error) from None
+            raise
+        session.listen(handle, self._heard)
+        self._session = session
+        self._tell(StateChange("online", f"{len(data.get('publishers', []))} publishing", time.monotonic()))
+        self._heard({"plugindata": {"data": data}})
+
+    def _explained(self, error: JanusError) -> SourceError:
+        if error.code in _NO_ROOM:
+            return SourceNotFoundError(f"{self.name}: there is no such room")
+        if error.code in _NOT_ALLOWED:
+            return SourceAuthError(f"{self.name}: the server refused the token or the PIN")
+        return SourceError(f"{self.name}: {error}")
+
+    async def _stay(self) -> None:
+        """Wait for the end of the session, then enter again with back-off."""
+        first, last = self._options.backoff
+        wait = first
+        while True:
+            if self._session is not None:
+                await self._session.ended.wait()
+                await self._empty("the server is gone")
+            self._tell(StateChange("retrying", f"the server is gone; next attempt in {wait:g} s", time.monotonic()))
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, last)
+            try:
+                await asyncio.wait_for(self._enter(), 10)
+                wait = first
+            except (TimeoutError, SourceError):
+                self._session = None
+
+    async def _empty(self, why: str) -> None:
+        session, self._session = self._session, None
+        feeds = list(self._feeds.values())
+        self._feeds.clear()
+        for feed in feeds:
+            if feed.peer is not None:
+                await feed.peer.close(why)
+        if session is not None:
+            await session.close()
+
+    async def _exit(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await self._empty("stopped")
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        """Follow who publishes and who leaves."""
+        data = message.get("plugindata", {}).get("data", {})
+        for told in data.get("publishers", []):
+            if told.get("id") not in self._feeds:
+                feed = _Feed(told["id"], self._named(told))
+                self._feeds[feed.id] = feed
+                self._begin(self._subscribe(feed))
+        for word in ("leaving", "unpublished"):
+            gone = self._feeds.pop(data.get(word), None)
+            if gone is not None:
+                self._begin(self._drop(gone, "left"))
+        if data.get("videoroom") == "destroyed" and self._session is not None:
+            self._session.ended.set()
+
+    def _named(self, told: dict[str, Any]) -> str:
+        wish = str(told.get("display") or told["id"]).strip()[:40]
+        taken = {feed.name for feed in self._feeds.values()}
+        name, number = wish, 2
+        while name in taken:
+            name, number = f"{wish} ({number})", number + 1
+        return name
+
+    async def _subscribe(self, feed: _Feed) -> None:
+        session, tally = self._session, Tally()
+        if session is None:
+            return
+        peer = Peer(configuration(self._options.ice_servers), tally)
+        try:
+            feed.handle = await session.attach(_PLUGIN)
+            wish = {"request": "join", "ptype": "subscriber", "room": self._room, "streams": [{"feed": feed.id}]}
+            _, offer = await session.ask(feed.handle, wish | ({"pin": self._pin} if self._pin else {}))
+            answer = await peer.answer(offer["sdp"] if offer else "")
+            start = {"request": "start", "room": self._room}
+            await session.ask(feed.handle, start, {"type": "answer", "sdp": answer})
+        except (TimeoutError, JanusError, ValueError) as error:
+            await peer.close(str(error))
+            self._tell(StateChange("stalled", f"{feed.name} can't be received: {error}", time.monotonic(), feed.name))
+            self._lost(feed)
+            return
+        feed.peer = peer
+        source = ParticipantSource(
+            f"{self.name}#{feed.name}",
+            peer,
+            tally,
+            stall=self._options.stall,
+            leave=lambda why: self._left(feed, peer, why),
+            audio=self._options.audio,
+            signalled=True,
+        )
+        with self._lock:
+            self._arrivals.append((feed.name, source))
+        self._wake.set()
+
+    def _left(self, feed: _Feed, peer: Peer, why: str) -> None:
+        loop = self._loop
+        if loop is not None and feed.peer is peer:
+            loop.soon(lambda: self._begin(self._over(feed, peer, why)))
+
+    async def _over(self, feed: _Feed, peer: Peer, why: str) -> None:
+        if feed.peer is peer:
+            await self._drop(feed, why)
+            self._lost(feed)
+
+    async def _drop(self, feed: _Feed, why: str) -> None:
+        peer, handle = feed.peer, feed.handle
+        feed.peer = feed.handle = None
+        if peer is not None:
+            await peer.close(why)
+        if handle is not None and self._session is not None:
+            await self._session.detach(handle)
+
+    def _lost(self, feed: _Feed) -> None:
+        """Somebody still publishes whom we no longer receive."""
+
+        async def again() -> None:
+            await asyncio.sleep(feed.wait)
+            feed.wait = min(feed.wait * 2, _AGAIN[1])
+            if self._feeds.get(feed.id) is feed and feed.peer is None:
+                await self._subscribe(feed)
+
+        if self._feeds.get(feed.id) is feed:
+            self._begin(again())
