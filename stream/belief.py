@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from .quality import Limits
 
-MEMORY = 4.0
+MEMORY = 2.0
 "Time constant of the mean of the window scores, s."
 POOR = 0.05
 "Weight of a frame that is poor evidence, beside 1: enough to answer where there is nothing better."
@@ -20,8 +20,9 @@ class Belief:
 
     The score is the mean of the window logits, each weighted by exp(-age / MEMORY), by the time it stood for and by how
     good the frame was. Windows overlap, so their logits are not independent and are averaged, not added: the mean keeps
-    the scale that the calibration was made for. Its variance is that of a plain mean over 2 * MEMORY = 8 s (to which
-    the window's own length comes), while a face that is swapped in mid-stream shows after MEMORY * ln 2, about 3 s.
+    the scale that the calibration was made for. Its variance is that of a plain mean over 2 * MEMORY = 4 s (to which
+    the window's own length comes), while a face that is swapped in mid-stream shows after half a window and
+    MEMORY * ln 2, about 3.5 s.
     """
 
     def __init__(self, memory: float = MEMORY) -> None:
