@@ -89,7 +89,7 @@ def test_belief_is_the_mean_and_long_evidence_outlives_one_wild_frame() -> None:
     assert belief.logit == pytest.approx(-3.0, abs=0.1)
     belief.add(10.0, 50.0)
     assert belief.logit is not None
-    assert belief.logit < -1.5
+    assert belief.logit < -1.0  # a sixteenth of a second out of two
 
 
 def test_belief_turns_within_the_time_its_memory_says() -> None:
