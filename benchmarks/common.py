@@ -177,7 +177,7 @@ def line_for(
 ) -> Line:
     """Make a line just as `truefeed watch` does."""
     capture = Capture(open_source(url, options or SourceOptions()), wake=wake)
-    return Line(name, capture, models, Alarm(alarm_settings(models, StreamSettings(url))), sink)
+    return Line(name, capture, models, Alarm(alarm_settings(models.face_window, StreamSettings(url))), sink)
 
 
 def turn(lines: Sequence[Line], seconds: float, wake: threading.Event, every_second: Callable[[], None]) -> None:
