@@ -11,8 +11,8 @@ likely, against none" gives
   merely suspected, and nothing from one that is called fake: the person's own voice over a swapped face is the usual
   case.
 - A voice that says nothing (r = 1) leaves a genuine face genuine.
-- Doubtful evidence (any reason but `borderline`) makes no suspicion beside evidence that is not: r > 1 counts as 1.
-  Alone, its log-odds are halved.
+- Doubtful evidence (any reason but `borderline`) makes no suspicion beside evidence that is not: a doubtful face does
+  not speak beside a clear one, a doubtful voice's r > 1 counts as 1. Alone, its log-odds are halved.
 - What is absent takes no part, so a stream without sound is judged as well as one with it.
 """
 
@@ -26,7 +26,7 @@ from .values import FaceVerdict, Status, VoiceVerdict
 VOICE_AGE = 4.0
 "A voice verdict older than this says nothing about now, s of media time."
 SUSPICIOUS = 0.5
-"A stream whose fused probability is at or above this is not called real."
+"A stream whose fused probability, or any of whose faces, is at or above this is not called real."
 DOUBT = 0.5
 "Factor on the log-odds of doubtful evidence that points to a fake and stands alone."
 BORDERLINE = "borderline"
@@ -71,9 +71,10 @@ def _known(subject: FaceVerdict | VoiceVerdict | None) -> bool:
 
 
 def _worst(faces: Sequence[FaceVerdict]) -> FaceVerdict | None:
-    """The most suspicious face: one without doubt before any that is doubtful and suspected."""
+    """The most suspicious face of those without doubt, or, where there is none, of all."""
     known = [face for face in faces if _known(face)]
-    return max(known, key=lambda face: _odds(face, alone=False), default=None)
+    clear = [face for face in known if not doubtful(face.reasons)]
+    return max(clear or known, key=lambda face: _odds(face, alone=True), default=None)
 
 
 def _odds(subject: FaceVerdict | VoiceVerdict, *, alone: bool) -> float:
@@ -103,7 +104,8 @@ def _status(
         return "fake", ()
     unsure = [s for s in subjects if s.status == "uncertain"]
     judged = any(s.status == "real" for s in subjects)
-    if judged and fake is not None and fake < SUSPICIOUS:
+    unclear = any(_known(s) and (s.fake or 0.0) >= SUSPICIOUS for s in unsure if isinstance(s, FaceVerdict))
+    if judged and not unclear and fake is not None and fake < SUSPICIOUS:
         return "real", ()
     reasons = [reason for s in unsure for reason in s.reasons]
     if no_face and not judged:
