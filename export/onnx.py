@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from torch import nn
 from ..engines import Card, load
 from ..engines.stamp import restamp, stamp
 
-__all__ = ["OPSET", "Parity", "ParityError", "check", "export", "restamp", "sha256", "stamp"]
+__all__ = ["OPSET", "Parity", "ParityError", "check", "export", "restamp", "sha256", "stamp", "write"]
 
 OPSET = 18
 
@@ -63,15 +64,36 @@ def export(
     names = list(inputs)
     batch = torch.export.Dim("batch", min=1, max=256)
     part = path.with_suffix(".part.onnx")
+    shapes = tuple({0: batch} for _ in names)
+    write(model, tuple(inputs.values()), names, outputs, shapes, card, part)
+    try:
+        result = check(model, inputs, outputs, part, tolerance)
+    except ParityError:
+        part.unlink()
+        raise
+    part.replace(path)
+    return result
+
+
+def write(
+    model: nn.Module,
+    example: tuple[torch.Tensor, ...],
+    names: list[str],
+    outputs: list[str],
+    shapes: tuple[dict[int, Any], ...],
+    card: Card,
+    path: Path,
+) -> None:
+    """Trace model on example and write it, with its card, to path; nothing is proved yet."""
     with warnings.catch_warnings():
         # The exporter warns of its own deprecated imports.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             model,
-            tuple(inputs.values()),
+            example,
             input_names=names,
             output_names=outputs,
-            dynamic_shapes=tuple({0: batch} for _ in names),
+            dynamic_shapes=shapes,
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
@@ -80,14 +102,7 @@ def export(
     graph = program.model_proto
     stamp(graph, card)
     onnx.checker.check_model(graph)
-    part.write_bytes(graph.SerializeToString())
-    try:
-        result = check(model, inputs, outputs, part, tolerance)
-    except ParityError:
-        part.unlink()
-        raise
-    part.replace(path)
-    return result
+    path.write_bytes(graph.SerializeToString())
 
 
 def check(

@@ -5,19 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import warnings
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 
 from ..engines import Card, load
-from ..engines.stamp import stamp
 from ..stream.audio import RATE
 from ..train.voice_net import VoiceNet
 from ..train.voice_score import read
-from .onnx import OPSET, ParityError, sha256
+from .onnx import ParityError, sha256, write
 
 WINDOW_S = 4.0
 TOLERANCE = 1e-3
@@ -70,25 +67,8 @@ def export(model: VoiceNet, description: Card, path: Path) -> float:
     """
     example = torch.randn(2, 2 * RATE) * 0.03
     shapes = ({0: torch.export.Dim("batch", min=1, max=256), 1: torch.export.Dim.DYNAMIC},)
-    with warnings.catch_warnings():
-        # The exporter warns of its own deprecated imports.
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            model,
-            (example,),
-            input_names=["samples"],
-            output_names=["logit"],
-            dynamic_shapes=shapes,
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None
-    graph = program.model_proto
-    stamp(graph, description)
-    onnx.checker.check_model(graph)
     part = path.with_suffix(".part.onnx")
-    part.write_bytes(graph.SerializeToString())
+    write(model, (example,), ["samples"], ["logit"], shapes, description, part)
     worst = difference(model, part)
     if not worst <= TOLERANCE:
         part.unlink()
