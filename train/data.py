@@ -19,7 +19,7 @@ from .degrade import degrade, wear
 MEAN, STD = 127.5, 127.5
 DONORS = 0.3
 "Share of the fakes that are swaps."
-WORN = 0.5
+WORN = 0.4
 "Share of the genuine pictures that were soft before they were manipulated."
 
 
@@ -46,9 +46,12 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         self.identity = table["identity"]
         centred = self.mesh - self.mesh.mean(1, keepdims=True)
         self.shape = (centred / np.linalg.norm(centred, axis=(1, 2), keepdims=True)).reshape(len(self.mesh), -1)
-        # Frames of one clip are near copies: a clip counts like four stills.
+        # Frames of one clip are near copies, but they alone have the sharpness and the coding of real video.
         counts = {k: int(n) for k, n in zip(*np.unique(self.identity, return_counts=True), strict=True)}
-        weight = np.array([min(1.0, 4 / counts[i]) for i in self.identity])
+        weight = np.array([min(1.0, 12 / counts[i]) for i in self.identity])
+        # A face that would have to be magnified teaches softness only.
+        span = np.ptp(self.mesh, axis=1).max(1)
+        weight *= np.clip((span - 60) / 110, 0.35, 1.0)
         self.weight = weight / weight.sum()
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -85,7 +88,7 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         """Read a face; with a rng, at a random resolution up to its own, as faces in calls are."""
         image = np.asarray(cv2.imread(str(self.folder / self.files[index])), np.uint8)
         mesh, side = self.mesh[index], image.shape[0]
-        if rng is not None and rng.random() < 0.6:
+        if rng is not None and rng.random() < 0.4:
             new = int(rng.uniform(min(130, side), side))
             image = np.asarray(cv2.resize(image, (new, new), interpolation=cv2.INTER_AREA), np.uint8)
             mesh = mesh * (new / side)

@@ -11,6 +11,9 @@ import numpy as np
 from ..stream.values import Floats, Image
 from .blend.warp import express
 
+CLEAN = 0.45
+"Share of the pictures that only a good video codec touches, as in most files and good calls: from them it learns fast."
+
 
 def degrade(pair: list[Image], rng: np.random.Generator, mesh: Floats | None = None) -> list[Image]:
     """Degrade pictures of one size alike: light, resolution, noise, blur, occlusion, then a codec.
@@ -21,21 +24,29 @@ def degrade(pair: list[Image], rng: np.random.Generator, mesh: Floats | None = N
         mesh: (468, 2), px: with it, the face has moved since the frame before, as it does in speech. What moves is
             coded anew and coarser, so that the mouth of a genuine speaker is soft too.
     """
+    if rng.random() < CLEAN:
+        if rng.random() < 0.6:
+            pair = _light(pair, rng)
+        return _coded(pair, rng, mesh, crf=int(rng.integers(17, 28)))
     for step, chance in ((_light, 0.6), (_resize, 0.3), (_blur, 0.2), (_noise, 0.25), (_occlude, 0.06)):
         if rng.random() < chance:
             pair = step(pair, rng)
     draw = rng.random()
     if draw < 0.5:
-        crf = int(rng.integers(18, 37))
-        if mesh is None or rng.random() < 0.4:
-            return h264(pair, crf)
-        how = int(rng.integers(1 << 31))
-        before = [express(image, mesh, np.random.default_rng(how)) for image in pair]
-        return h264(pair, crf, before)
+        return _coded(pair, rng, mesh, crf=int(rng.integers(18, 37)))
     if draw < 0.8:
         quality = int(rng.integers(40, 97))
         return [_jpeg(image, quality) for image in pair]
     return pair
+
+
+def _coded(pair: list[Image], rng: np.random.Generator, mesh: Floats | None, crf: int) -> list[Image]:
+    """Code the pictures, at times as the second frame of a face that moves."""
+    if mesh is None or rng.random() < 0.4:
+        return h264(pair, crf)
+    how = int(rng.integers(1 << 31))
+    before = [express(image, mesh, np.random.default_rng(how)) for image in pair]
+    return h264(pair, crf, before)
 
 
 def wear(image: Image, rng: np.random.Generator) -> Image:

@@ -98,7 +98,7 @@ def cut_face(image: Image, face: Face, mesh: FaceMesh) -> tuple[Image, Floats, F
 def pictures(data: Path) -> Iterator[Picture]:
     """Yield every genuine picture of the training part: the stills, then frames spread evenly over each clip."""
     for row in rows(data / "faces" / "manifest.csv"):
-        if row["path"].startswith("real/"):
+        if row["label"] == "real":
             image = cv2.imread(str(data / "faces" / row["path"]))
             if image is not None:
                 yield Picture(np.asarray(image, np.uint8), row["source"], row["path"])

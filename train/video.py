@@ -31,7 +31,12 @@ def main(argv: list[str] | None = None) -> int:
     settings = PairSettings(size=args.size, map_size=args.size // 16)
     model = FaceEncoder(EncoderSettings()).to(args.device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    model.trunk.load_imagenet()
+    if args.init:
+        model.load_state_dict(torch.load(args.init, map_location=args.device, weights_only=True)["average"])
+    else:
+        model.trunk.load_imagenet()
+    if args.freeze:
+        model.trunk.freeze(args.freeze)
     average = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(_groups(model, args.lr), weight_decay=0.02)
     pairs = Pairs(args.dataset, settings, args.seed)
@@ -78,6 +83,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--every", type=int, default=200, help="steps between checkpoints")
+    parser.add_argument("--init", type=Path, help="a checkpoint to start from, in place of the ImageNet weights")
+    parser.add_argument("--freeze", type=int, default=0, help="first stages of the trunk to leave as they are")
     parser.add_argument("--resume", action="store_true")
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
