@@ -139,7 +139,7 @@ def test_pictures_do_not_wait_for_the_garbage_collector(clip: Path) -> None:
         waiting = sum(issubclass(type(thing), VideoFrame) for thing in gc.get_objects())
     finally:
         gc.enable()
-    assert waiting < 10
+    assert waiting <= 1  # the first, whose side data are looked at
 
 
 def test_pixels_are_made_square(tmp_path: Path) -> None:

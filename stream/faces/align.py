@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -13,6 +15,9 @@ _TEMPLATE = np.array(
     [[-0.158, -0.128], [0.157, -0.129], [0.0, 0.051], [-0.129, 0.236], [0.131, 0.234]],
     np.float32,
 )
+
+_GRID = np.stack(np.meshgrid(np.arange(9), np.arange(9)), -1).reshape(-1, 2)
+"(81, 2), pixels spread over a crop of 9 x 9."
 
 
 def similarity(points: Floats, size: int, scale: float) -> Floats:
@@ -26,9 +31,9 @@ def similarity(points: Floats, size: int, scale: float) -> Floats:
         size: side of the crop, px.
         scale: side of the crop over the side of the tight face square.
     """
-    goal = _TEMPLATE * (size / scale) + size / 2
-    source_mean, goal_mean = points.mean(0), goal.mean(0)
-    source, target = points - source_mean, goal - goal_mean
+    target, goal_mean = _goal(size, scale)
+    source_mean = points.mean(0)
+    source = points - source_mean
     spread = max(float((source * source).sum()), 1e-6)
     a = float((source * target).sum()) / spread
     b = float((source[:, 0] * target[:, 1] - source[:, 1] * target[:, 0]).sum()) / spread
@@ -36,6 +41,14 @@ def similarity(points: Floats, size: int, scale: float) -> Floats:
     matrix[:, :2] = (a, -b), (b, a)
     matrix[:, 2] = goal_mean - matrix[:, :2] @ source_mean
     return matrix
+
+
+@lru_cache(maxsize=32)
+def _goal(size: int, scale: float) -> tuple[Floats, Floats]:
+    """Return where the five points shall lie in the crop, (5, 2) about their mean, and the mean."""
+    goal = _TEMPLATE * (size / scale) + size / 2
+    mean = goal.mean(0)
+    return goal - mean, mean
 
 
 def face_px(points: Floats) -> float:
@@ -65,7 +78,7 @@ def misfit(points: Floats) -> float:
 def outside(points: Floats, width: int, height: int, scale: float) -> float:
     """Return the share of the crop that lies outside a picture of width x height px, 0..1."""
     inverse = cv2.invertAffineTransform(similarity(points, 9, scale))
-    grid = np.stack(np.meshgrid(np.arange(9), np.arange(9)), -1).reshape(-1, 2) @ inverse[:, :2].T + inverse[:, 2]
+    grid = _GRID @ inverse[:, :2].T + inverse[:, 2]
     inside = ((grid >= -0.5) & (grid <= np.array([width - 0.5, height - 0.5]))).all(1)
     return float(1 - inside.mean())
 

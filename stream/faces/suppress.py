@@ -16,6 +16,8 @@ def suppress(boxes: Floats, scores: npt.NDArray[np.floating], overlap: float) ->
         scores: (n,).
         overlap: greatest intersection over union with a better box.
     """
+    if len(scores) < 2:
+        return list(range(len(scores)))
     order = list(np.argsort(-scores))
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     keep: list[int] = []

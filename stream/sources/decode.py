@@ -38,7 +38,7 @@ class VideoDecoder:
         self._losses = LossDetector(self._context.extradata or b"") if self._context.name == "h264" else None
         self._passed = 0
         self._turned: Sequence[int] | None = None
-        self._looked = False
+        self._rotation: int | None = None
 
     def decode(self, packet: Packet[VideoStream]) -> Iterator[VideoFrame]:
         """Yield the sound frames that the packet completes; an empty packet flushes the decoder."""
@@ -92,10 +92,10 @@ class VideoDecoder:
         """
         width = max(1, round(frame.width * aspect)) if _SQUEEZED[0] < aspect < _SQUEEZED[1] else frame.width
         image = np.asarray(frame.to_ndarray(format="bgr24", width=width, threads=1), np.uint8)
-        if not self._looked or (frame.key_frame and not self._alone):
-            # Not asked of every frame: with its side data a PyAV frame is a reference cycle, and hundreds of them, a
-            # megabyte and more each, wait for the garbage collector.
-            self._looked = True
+        if self._rotation != frame.rotation:
+            # Asked only where the rotation changed: with its side data a PyAV frame is a reference cycle, and even one
+            # a keyframe, a megabyte and more each, are hundreds before the garbage collector comes by.
+            self._rotation = frame.rotation
             matrix = cast(Mapping[Type, Buffer], frame.side_data).get(Type.DISPLAYMATRIX)
             self._turned = None if matrix is None else memoryview(matrix).cast("i").tolist()
         return image if self._turned is None else _upright(image, self._turned)
