@@ -19,7 +19,7 @@ from .degrade import degrade, wear
 MEAN, STD = 127.5, 127.5
 DONORS = 0.3
 "Share of the fakes that are swaps."
-WORN = 0.4
+WORN = 0.6
 "Share of the genuine pictures that were soft before they were manipulated."
 
 
@@ -69,7 +69,7 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         other = self._alike(index, rng) if rng.random() < DONORS else None
         donor = None if other is None else self.subject(other)
         if rng.random() < WORN:
-            subject = Subject(wear(subject.image, rng), subject.mesh)
+            subject = Subject(wear(subject.image, rng, subject.mesh), subject.mesh)
         fake = make(subject, donor, rng)
         real, forged = degrade([subject.image, fake.image], rng, subject.mesh)
         matrix = self._cut(subject.image.shape[0], rng)

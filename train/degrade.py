@@ -26,9 +26,9 @@ def degrade(pair: list[Image], rng: np.random.Generator, mesh: Floats | None = N
     """
     if rng.random() < CLEAN:
         if rng.random() < 0.6:
-            pair = _light(pair, rng)
+            pair = light(pair, rng)
         return _coded(pair, rng, mesh, crf=int(rng.integers(17, 28)))
-    for step, chance in ((_light, 0.6), (_resize, 0.3), (_blur, 0.2), (_noise, 0.25), (_occlude, 0.06)):
+    for step, chance in ((light, 0.6), (_resize, 0.3), (blur, 0.2), (noise, 0.25), (_occlude, 0.06)):
         if rng.random() < chance:
             pair = step(pair, rng)
     draw = rng.random()
@@ -36,7 +36,7 @@ def degrade(pair: list[Image], rng: np.random.Generator, mesh: Floats | None = N
         return _coded(pair, rng, mesh, crf=int(rng.integers(18, 37)))
     if draw < 0.8:
         quality = int(rng.integers(40, 97))
-        return [_jpeg(image, quality) for image in pair]
+        return [jpeg(image, quality) for image in pair]
     return pair
 
 
@@ -49,20 +49,26 @@ def _coded(pair: list[Image], rng: np.random.Generator, mesh: Floats | None, crf
     return h264(pair, crf, before)
 
 
-def wear(image: Image, rng: np.random.Generator) -> Image:
-    """Soften a genuine picture as its history does before anybody manipulates it: small sensor, beauty filter, codec.
+def wear(image: Image, rng: np.random.Generator, mesh: Floats | None = None) -> Image:
+    """Age a genuine picture as its history does before anybody manipulates it: light, sensor, old video, filter, codec.
 
-    Without it every genuine face is sharp, and softness alone would pass for manipulation.
+    Without it every genuine face is sharp and evenly lit, and softness or glare alone would pass for manipulation.
     """
     pair = [image]
+    if rng.random() < 0.35:
+        pair = _hard_light(pair, rng)
     draw = rng.random()
-    if draw < 0.4:
-        pair = _resize(pair, rng)
+    if draw < 0.45:
+        pair = _resize(pair, rng, least=0.3)
     elif draw < 0.6:
         sigma = rng.uniform(10, 35)
-        pair = [np.asarray(cv2.bilateralFilter(image, 7, sigma, rng.uniform(1.5, 4)), np.uint8)]
-    if rng.random() < 0.6:
-        pair = h264(pair, crf=int(rng.integers(20, 36)))
+        pair = [np.asarray(cv2.bilateralFilter(pair[0], 7, sigma, rng.uniform(1.5, 4)), np.uint8)]
+    if rng.random() < 0.25:
+        pair = _smear_colour(pair, rng)
+    if rng.random() < 0.25:
+        pair = _halo(pair, rng)
+    if rng.random() < 0.65:
+        pair = _coded(pair, rng, mesh, crf=int(rng.integers(20, 38)))
     return pair[0]
 
 
@@ -95,12 +101,12 @@ def h264(images: list[Image], crf: int, before: list[Image] | None = None) -> li
     return [np.ascontiguousarray(sheet[:height, i * wide : i * wide + width]) for i in range(len(images))]
 
 
-def _jpeg(image: Image, quality: int) -> Image:
+def jpeg(image: Image, quality: int) -> Image:
     coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
 
 
-def _light(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+def light(pair: list[Image], rng: np.random.Generator) -> list[Image]:
     gain, offset, gamma = rng.uniform(0.75, 1.25), rng.uniform(-20, 20), float(np.exp(rng.uniform(-0.35, 0.35)))
     balance = rng.uniform(0.93, 1.07, 3)
     grey = rng.random() < 0.05
@@ -112,9 +118,41 @@ def _light(pair: list[Image], rng: np.random.Generator) -> list[Image]:
     return [np.asarray(i, np.uint8) for i in out]
 
 
-def _resize(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+def _hard_light(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+    """Light from the side, lamps and glare: a smooth gain that may burn out a part of the face."""
     height, width = pair[0].shape[:2]
-    factor = rng.uniform(0.4, 1.0)
+    coarse = rng.normal(rng.uniform(-0.15, 0.3), rng.uniform(0.1, 0.4), (3, 3, 1)) + rng.normal(0, 0.04, (3, 3, 3))
+    gain = cv2.resize(np.exp(coarse).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    return [np.clip(image * gain, 0, 255).astype(np.uint8) for image in pair]
+
+
+def _smear_colour(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+    """Keep the colours coarser than the light, and beside it, as analogue video and cheap cameras do."""
+    height, width = pair[0].shape[:2]
+    factor, shift = rng.uniform(3, 10), rng.normal(0, 1.5, 2)
+    small = (max(8, round(width / factor)), max(8, round(height / factor)))
+    matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
+    out = []
+    for image in pair:
+        parts = cv2.cvtColor(image, cv2.COLOR_BGR2YCrCb)
+        coarse = cv2.resize(cv2.resize(parts[..., 1:], small, interpolation=cv2.INTER_AREA), (width, height))
+        parts[..., 1:] = cv2.warpAffine(coarse, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+        out.append(np.asarray(cv2.cvtColor(parts, cv2.COLOR_YCrCb2BGR), np.uint8))
+    return out
+
+
+def _halo(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+    """Sharpen too much, as cameras and television do."""
+    sigma, amount = rng.uniform(0.8, 2.5), rng.uniform(0.4, 1.5)
+    return [
+        np.asarray(cv2.addWeighted(i, 1 + amount, cv2.GaussianBlur(i, (0, 0), sigma), -amount, 0), np.uint8)
+        for i in pair
+    ]
+
+
+def _resize(pair: list[Image], rng: np.random.Generator, least: float = 0.4) -> list[Image]:
+    height, width = pair[0].shape[:2]
+    factor = rng.uniform(least, 1.0)
     small = (max(24, round(width * factor)), max(24, round(height * factor)))
     down = int(rng.choice([cv2.INTER_AREA, cv2.INTER_LINEAR]))
     up = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))
@@ -124,7 +162,7 @@ def _resize(pair: list[Image], rng: np.random.Generator) -> list[Image]:
     ]
 
 
-def _blur(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+def blur(pair: list[Image], rng: np.random.Generator) -> list[Image]:
     if rng.random() < 0.5:
         sigma = rng.uniform(0.3, 1.3)
         return [np.asarray(cv2.GaussianBlur(i, (0, 0), sigma), np.uint8) for i in pair]
@@ -137,7 +175,7 @@ def _blur(pair: list[Image], rng: np.random.Generator) -> list[Image]:
     return [np.asarray(cv2.filter2D(i, -1, kernel), np.uint8) for i in pair]
 
 
-def _noise(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+def noise(pair: list[Image], rng: np.random.Generator) -> list[Image]:
     sigma = rng.uniform(1.5, 9)
     shape = pair[0].shape if rng.random() < 0.6 else (*pair[0].shape[:2], 1)
     grain = rng.normal(0, sigma, shape).astype(np.float32)
