@@ -88,7 +88,7 @@ class Outputs:
             self._window.add(name)
             own.append(self._window)
         elif stream.overlay != "none":
-            own.append(VideoFile(self._file(Path(stream.overlay), name), name, raise_at=alarm.raise_at))
+            own.append(VideoFile(self._file(Path(stream.overlay), name), name, raise_at=alarm.raise_at, err=self._err))
         sinks = Sinks(own, self._err)
         self._own.append(sinks)
         return sinks

@@ -648,7 +648,11 @@ def test_a_gap_is_shown_and_time_that_goes_back_goes_on(tmp_path: Path) -> None:
 
 
 def test_no_picture_makes_no_file(tmp_path: Path) -> None:
-    VideoFile(tmp_path / "out.mp4", "cam").close()
+    err = io.StringIO()
+    sink = VideoFile(tmp_path / "out.mp4", "cam", err=err)
+    sink.close()
+    sink.close()
+    assert err.getvalue() == f"truefeed: {tmp_path / 'out.mp4'} was not written: cam gave no picture\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -32,7 +32,20 @@ _MEASURE_EVERY = 1.0
 "Quality of a face is noted so often, s of media time."
 _NO_SCORE = ("calibration", "thresholds", "quality", "training", "name", "version")
 "What a card says that a logit does not depend on; the limits of quality are looked at in full."
-_CODE = ("analyzer", "belief", "follow", "history", "judge", "quality", "schedule", "scorer", "tracks", "windows")
+_CODE = (
+    "analyzer",
+    "belief",
+    "cuts",
+    "follow",
+    "history",
+    "judge",
+    "quality",
+    "schedule",
+    "scorer",
+    "stills",
+    "tracks",
+    "windows",
+)
 "Modules of the live core that a logit depends on, beside stream.faces."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import TextIO
 
 import av
 import cv2
@@ -34,8 +35,14 @@ class VideoFile(Sink):
     a darkened last picture that says so; media time that goes back goes on from where it was.
     """
 
-    def __init__(self, path: Path, source: str, *, raise_at: float | None = None) -> None:
+    def __init__(self, path: Path, source: str, *, raise_at: float | None = None, err: TextIO | None = None) -> None:
         """Check the path; the file is opened with the first picture.
+
+        Args:
+            path: of the file.
+            source: its name.
+            raise_at: where the alert is raised, drawn as a mark.
+            err: is told where there was no picture to write.
 
         Raises:
             ConfigError: the folder can't be written to, or the suffix is not that of a video.
@@ -44,7 +51,7 @@ class VideoFile(Sink):
             raise ConfigError(f"--overlay {path}: a file name ending in {', '.join(_FORMATS)} is needed")
         if not path.parent.is_dir():
             raise ConfigError(f"--overlay {path}: there is no folder {path.parent}")
-        self._path = path
+        self._path, self._source, self._err = path, source, err
         self._part = path.with_name(f".{path.name}.part")
         self._overlay = Overlay(source, raise_at=raise_at)
         self._file: OutputContainer | None = None
@@ -85,6 +92,9 @@ class VideoFile(Sink):
         file, stream = self._file, self._stream
         self._file = self._stream = None
         if file is None or stream is None:
+            if self._last is None and self._err is not None:
+                self._err.write(f"truefeed: {self._path} was not written: {self._source} gave no picture\n")
+                self._err = None
             return
         try:
             with file:
