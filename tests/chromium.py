@@ -33,7 +33,7 @@ def available() -> bool:
 def fake_devices(clip: Path, folder: Path) -> tuple[Path, Path]:
     """Return a clip as what Chromium takes for its camera and its microphone."""
     camera, microphone = folder / "camera.mjpeg", folder / "microphone.wav"
-    ffmpeg("-i", clip, "-an", "-q:v", "3", camera)
+    ffmpeg("-i", clip, "-an", "-pix_fmt", "yuvj420p", "-q:v", "3", camera)
     ffmpeg("-i", clip, "-vn", "-ar", "48000", microphone)
     return camera, microphone
 
@@ -45,7 +45,7 @@ class Chromium:
         self._port = free_port()
         command = ["chromium", *FLAGS.split(), f"--remote-debugging-port={self._port}", f"--user-data-dir={folder}"]
         command += [f"--use-file-for-fake-video-capture={camera}", f"--use-file-for-fake-audio-capture={microphone}"]
-        self._log = (folder.parent / "chromium.log").open("wb")
+        self._log = folder.with_suffix(".log").open("wb")
         self.process = subprocess.Popen([*command, "about:blank"], stdout=self._log, stderr=self._log)
         self._runner = asyncio.Runner()
         self._number = 0

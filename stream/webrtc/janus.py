@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import threading
-import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..errors import SourceAuthError, SourceError, SourceNotFoundError, redact
-from ..sinks.base import Sink
-from ..sources import Source, SourceOptions, Tally
-from ..values import StateChange
+from ..sources import SourceOptions, Tally
 from .ice import configuration
 from .janus_session import JanusError, JanusSession
-from .loop import Loop
+from .members import Members, unlike
 from .packages import check
 from .participant import ParticipantSource
 from .peer import Peer
@@ -38,7 +34,7 @@ class _Feed:
     wait: float = _AGAIN[0]
 
 
-class JanusRoom:
+class JanusRoom(Members):
     """A room of a Janus server.
 
     Args:
@@ -51,13 +47,10 @@ class JanusRoom:
         SourceError: no room in the URL.
     """
 
-    sink: Sink | None = None
-    ended = False
-
     def __init__(self, url: str, options: SourceOptions, title: str) -> None:
         check()
         configuration(options.ice_servers)
-        self.name = redact(url)
+        super().__init__(redact(url))
         parts = urlsplit(url)
         query = parse_qs(parts.query)
         if "room" not in query or not parts.hostname:
@@ -69,53 +62,17 @@ class JanusRoom:
         self._token = unquote(user.rpartition(":")[2]) if at else options.token
         self._url = f"{parts.scheme.partition('+')[2]}://{host}{parts.path or '/'}"
         self._options, self._title = options, title
-        self._lock = threading.Lock()
-        self._arrivals: list[tuple[str, Source]] = []
-        self._changes: list[StateChange] = []
         self._feeds: dict[Any, _Feed] = {}
-        self._wake = threading.Event()
-        self._loop: Loop | None = None
         self._session: JanusSession | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, wake: threading.Event) -> None:
         """See `Room.start`."""
-        self._wake, self._loop = wake, Loop()
+        loop = self._hold(wake)
         try:
-            self._loop.call(self._enter(), 12)
+            loop.call(self._enter(), 12)
         except TimeoutError:
             raise SourceError(f"{self.name}: no answer; is the host reachable?") from None
-        self._loop.soon(self._begin, self._stay())
-
-    def arrivals(self) -> list[tuple[str, Source]]:
-        """See `Room.arrivals`."""
-        with self._lock:
-            found, self._arrivals = self._arrivals, []
-        return found
-
-    def changes(self) -> list[StateChange]:
-        """See `Room.changes`."""
-        with self._lock:
-            found, self._changes = self._changes, []
-        return found
-
-    def close(self) -> None:
-        """See `Room.close`."""
-        loop, self._loop = self._loop, None
-        if loop is not None:
-            with contextlib.suppress(TimeoutError):
-                loop.call(self._exit(), 5)
-            loop.close()
-
-    def _tell(self, change: StateChange) -> None:
-        with self._lock:
-            self._changes.append(change)
-        self._wake.set()
-
-    def _begin(self, work: Any) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        loop.soon(lambda: self._begin(self._stay()))
 
     async def _enter(self) -> None:
         """Open a session, join as one who publishes nothing, and subscribe to all who do."""
@@ -132,7 +89,7 @@ class JanusRoom:
             raise
         session.listen(handle, self._heard)
         self._session = session
-        self._tell(StateChange("online", f"{len(data.get('publishers', []))} publishing", time.monotonic()))
+        self._tell("online", f"{len(data.get('publishers', []))} publishing")
         self._heard({"plugindata": {"data": data}})
 
     def _explained(self, error: JanusError) -> SourceError:
@@ -150,7 +107,7 @@ class JanusRoom:
             if self._session is not None:
                 await self._session.ended.wait()
                 await self._empty("the server is gone")
-            self._tell(StateChange("retrying", f"the server is gone; next attempt in {wait:g} s", time.monotonic()))
+            self._tell("retrying", f"the server is gone; next attempt in {wait:g} s")
             await asyncio.sleep(wait)
             wait = min(wait * 2, last)
             try:
@@ -169,9 +126,7 @@ class JanusRoom:
         if session is not None:
             await session.close()
 
-    async def _exit(self) -> None:
-        for task in list(self._tasks):
-            task.cancel()
+    async def _goodbye(self) -> None:
         await self._empty("stopped")
 
     def _heard(self, message: dict[str, Any]) -> None:
@@ -190,12 +145,7 @@ class JanusRoom:
             self._session.ended.set()
 
     def _named(self, told: dict[str, Any]) -> str:
-        wish = str(told.get("display") or told["id"]).strip()[:40]
-        taken = {feed.name for feed in self._feeds.values()}
-        name, number = wish, 2
-        while name in taken:
-            name, number = f"{wish} ({number})", number + 1
-        return name
+        return unlike(str(told.get("display") or told["id"]), {feed.name for feed in self._feeds.values()})
 
     async def _subscribe(self, feed: _Feed) -> None:
         session, tally = self._session, Tally()
@@ -211,7 +161,7 @@ class JanusRoom:
             await session.ask(feed.handle, start, {"type": "answer", "sdp": answer})
         except (TimeoutError, JanusError, ValueError) as error:
             await peer.close(str(error))
-            self._tell(StateChange("stalled", f"{feed.name} can't be received: {error}", time.monotonic(), feed.name))
+            self._tell("stalled", f"{feed.name} can't be received: {error}", feed.name)
             self._lost(feed)
             return
         feed.peer = peer
@@ -224,9 +174,7 @@ class JanusRoom:
             audio=self._options.audio,
             signalled=True,
         )
-        with self._lock:
-            self._arrivals.append((feed.name, source))
-        self._wake.set()
+        self._came(feed.name, source)
 
     def _left(self, feed: _Feed, peer: Peer, why: str) -> None:
         loop = self._loop

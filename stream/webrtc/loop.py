@@ -59,8 +59,15 @@ class Loop:
         self.thread.join(5)
 
 
+def _untold(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say nothing of connections that broke under tasks of aiortc's own, such as the timers of a data channel."""
+    if not isinstance(context.get("exception"), ConnectionError):
+        loop.default_exception_handler(context)
+
+
 def _run(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
+    loop.set_exception_handler(_untold)
     try:
         loop.run_forever()
     finally:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 import ssl
 import threading
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -16,11 +14,12 @@ from typing import Any
 from ..errors import ConfigError, SourceError
 from ..sinks.base import Sink
 from ..sinks.jsonl import alert_event, dumps, state_event, stats_event, verdict_event
-from ..sources import Source, SourceOptions
+from ..sources import SourceOptions
 from ..values import Alert, Frame, StateChange, Verdict
 from .ice import configuration
-from .loop import Loop
+from .members import Members
 from .packages import check, web
+from .switchboard import Switchboard
 from .whip import Session, Whip, allowed, refusal
 
 _LISTENERS = 32
@@ -34,12 +33,10 @@ _SAFE = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-_OPEN = ("/", "/call", "/healthz")
-"What needs no token."
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
-class CallServer:
+class CallServer(Members):
     """A room that is entered by publishing to it.
 
     Args:
@@ -53,8 +50,6 @@ class CallServer:
         ConfigError: no token, a wrong ICE server, a certificate that can't be read.
     """
 
-    ended = False
-
     def __init__(
         self, options: SourceOptions, *, host: str = "127.0.0.1", port: int = 5000, certificate: Path | None = None
     ) -> None:
@@ -64,18 +59,15 @@ class CallServer:
             raise ConfigError(
                 f"--host {host}: set a token first (TRUEFEED_TOKEN), or anyone in the network may listen in"
             )
-        self.name, self.host, self.port = "call", host, port
-        self.sink: Sink = _Results(self)
+        super().__init__("call")
+        self.host, self.port = host, port
+        self.sink = _Results(self)
         self.secure = certificate is not None
         self._tls = _tls(certificate) if certificate is not None else None
         self._options = options
         self._token = options.token or None
-        self._lock = threading.Lock()
-        self._changes: list[StateChange] = []
-        self._arrivals: list[tuple[str, Source]] = []
-        self._wake: threading.Event | None = None
-        self._loop: Loop | None = None
         self._runner: web.AppRunner | None = None
+        self._board = Switchboard()
         self._whip = Whip(options, self.name, self._arrived, self._left)
         self._listeners: set[asyncio.Queue[str]] = set()
 
@@ -87,38 +79,19 @@ class CallServer:
 
     def start(self, wake: threading.Event) -> None:
         """See `Room.start`."""
-        self._wake, self._loop = wake, Loop()
+        loop = self._hold(wake)
         try:
-            self._loop.call(self._serve(), 10)
+            loop.call(self._serve(), 10)
         except OSError as error:
             raise SourceError(f"--host {self.host} --port {self.port}: {error.strerror or error}") from None
-        self._changes.append(StateChange("online", self.url, time.monotonic()))
-
-    def arrivals(self) -> list[tuple[str, Source]]:
-        """See `Room.arrivals`."""
-        with self._lock:
-            found, self._arrivals = self._arrivals, []
-        return found
-
-    def changes(self) -> list[StateChange]:
-        """See `Room.changes`."""
-        found, self._changes = self._changes, []
-        return found
-
-    def close(self) -> None:
-        """See `Room.close`."""
-        loop, self._loop = self._loop, None
-        if loop is not None:
-            with contextlib.suppress(TimeoutError):
-                loop.call(self._stop(), 8)
-            loop.close()
+        self._tell("online", self.url)
 
     def tell(self, participant: str | None, event: Mapping[str, Any]) -> None:
         """Pass an event to the listeners, and to the participant whom it is about. From any thread."""
         if self._loop is not None:
-            self._loop.soon(self._tell, participant, dumps(event))
+            self._loop.soon(self._pass, participant, dumps(event))
 
-    def _tell(self, participant: str | None, text: str) -> None:
+    def _pass(self, participant: str | None, text: str) -> None:
         for queue in self._listeners:
             if queue.full():
                 queue.get_nowait()
@@ -129,14 +102,12 @@ class CallServer:
                     session.peer.send(text)
 
     def _arrived(self, session: Session) -> None:
-        with self._lock:
-            self._arrivals.append((session.name, session.source))
-        self._tell(None, dumps({"event": "participant", "name": session.name, "present": True}))
-        if self._wake is not None:
-            self._wake.set()
+        self._came(session.name, session.source)
+        self._pass(None, dumps({"event": "participant", "name": session.name, "present": True}))
 
     def _left(self, name: str, why: str) -> None:
-        self._tell(None, dumps({"event": "participant", "name": name, "present": False, "detail": why}))
+        self._board.left(name)
+        self._pass(None, dumps({"event": "participant", "name": name, "present": False, "detail": why}))
 
     async def _serve(self) -> None:
         @web.middleware
@@ -152,6 +123,7 @@ class CallServer:
                 web.get("/call", self._page),
                 web.get("/events", self._events),
                 web.get("/healthz", self._health),
+                web.get("/session/{id}/talk", self._talk),
                 *self._whip.routes(),
             ]
         )
@@ -161,7 +133,7 @@ class CallServer:
         await site.start()
         self.port = self._runner.addresses[0][1]
 
-    async def _stop(self) -> None:
+    async def _goodbye(self) -> None:
         for queue in self._listeners:
             if queue.full():
                 queue.get_nowait()
@@ -179,7 +151,7 @@ class CallServer:
             # A page of another site must not reach a server on this machine, by its name (DNS rebinding) or across.
             if request.url.host not in _LOCAL or origin not in (None, f"{request.scheme}://{request.host}"):
                 return refusal(403, "this server answers its own pages only; set a token to let others in")
-        elif not (request.method == "OPTIONS" or request.path in _OPEN or allowed(request, self._token)):
+        elif not (request.method == "OPTIONS" or _open(request.path) or allowed(request, self._token)):
             return self._cors(refusal(401, "a token is needed", {"WWW-Authenticate": "Bearer"}), origin)
         try:
             response: web.StreamResponse = await handler(request)
@@ -202,11 +174,20 @@ class CallServer:
         return web.Response(text="ok\n")
 
     async def _page(self, request: web.Request) -> web.Response:
-        page = (files(__package__) / "pages" / "call.html").read_text(encoding="utf-8")
+        page = _read("call.html").replace("/*STYLE*/", _read("call.css"))
+        page = page.replace("/*SCRIPT*/", _read("tile.js") + _read("links.js") + _read("call.js"))
         page = page.replace("__TOKEN_NEEDED__", "true" if self._token else "false")
         nonce = secrets.token_urlsafe(12)
         headers = _SAFE | {"Content-Security-Policy": _SAFE["Content-Security-Policy"] % (nonce, nonce)}
         return web.Response(text=page.replace("__NONCE__", nonce), content_type="text/html", headers=headers)
+
+    async def _talk(self, request: web.Request) -> web.StreamResponse:
+        session = self._whip.sessions.get(request.match_info["id"])
+        return (
+            refusal(404, "there is no such session")
+            if session is None
+            else await self._board.serve(request, session.name)
+        )
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         if len(self._listeners) >= _LISTENERS:
@@ -257,6 +238,15 @@ class _Results(Sink):
 
     def stats(self, source: str, figures: Mapping[str, Any]) -> None:
         self._server.tell(figures.get("participant"), stats_event(source, figures))
+
+
+def _open(path: str) -> bool:
+    """Tell what needs no token. A browser can't send one with a WebSocket; the session's secret ID stands for it."""
+    return path in ("/", "/call", "/healthz") or (path.startswith("/session/") and path.endswith("/talk"))
+
+
+def _read(name: str) -> str:
+    return (files(__package__) / "pages" / name).read_text(encoding="utf-8")
 
 
 def _tls(certificate: Path) -> ssl.SSLContext:

@@ -6,12 +6,12 @@ import asyncio
 import hmac
 import re
 import secrets
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ..sources.base import SourceOptions, Tally
 from .ice import configuration, links
+from .members import unlike
 from .packages import sdp, web
 from .participant import ParticipantSource
 from .peer import Peer
@@ -37,7 +37,6 @@ class Session:
     etag: str
     fragment: str
     "User name of the ICE session that the offer began."
-    began: float = field(default_factory=time.monotonic)
 
 
 class Whip:
@@ -120,7 +119,7 @@ class Whip:
             await peer.close()
             raise
         loop = asyncio.get_running_loop()
-        key, name = secrets.token_urlsafe(18), self._free(wish)
+        key, name = secrets.token_urlsafe(18), unlike(wish, {session.name for session in self.sessions.values()})
         source = ParticipantSource(
             f"{self._room}#{name}",
             peer,
@@ -186,13 +185,6 @@ class Whip:
             self.leave(key, "the server stops")
         if self._leaving:
             await asyncio.wait(self._leaving, timeout=3)
-
-    def _free(self, wish: str) -> str:
-        taken = {session.name for session in self.sessions.values()}
-        name, number = wish, 2
-        while name in taken:
-            name, number = f"{wish} ({number})", number + 1
-        return name
 
 
 def allowed(request: web.Request, token: str) -> bool:
