@@ -17,7 +17,7 @@ from .blend import Subject, make
 from .degrade import degrade, wear
 
 MEAN, STD = 127.5, 127.5
-DONORS = 0.3
+DONORS = 0.35
 "Share of the fakes that are swaps."
 WORN = 0.6
 "Share of the genuine pictures that were soft before they were manipulated."
@@ -88,8 +88,11 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         """Read a face; with a rng, at a random resolution up to its own, as faces in calls are."""
         image = np.asarray(cv2.imread(str(self.folder / self.files[index])), np.uint8)
         mesh, side = self.mesh[index], image.shape[0]
+        # Pixels that the network will not see cost time only.
+        most = new = min(side, round(self.settings.size * self.settings.stored_scale / self.settings.scale))
         if rng is not None and rng.random() < 0.4:
-            new = int(rng.uniform(min(130, side), side))
+            new = int(rng.uniform(min(130, most), most))
+        if new < side:
             image = np.asarray(cv2.resize(image, (new, new), interpolation=cv2.INTER_AREA), np.uint8)
             mesh = mesh * (new / side)
         return Subject(image, mesh)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ...stream.values import Floats, Image
-from . import masks, texture, warp
+from . import graphics, masks, texture, warp
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Fake:
     kind: str
 
 
-_REENACTED = 0.35
+_REENACTED = 0.5
 "Share of the fakes without a donor that are reenacted; the rest are self-blended."
 
 
@@ -51,7 +51,7 @@ def make(subject: Subject, donor: Subject | None, rng: np.random.Generator) -> F
     if kind == "donor" and region in ("mouth", "eyes", "lower"):
         region = str(rng.choice(["face", "brows-down", "inner"], p=[0.2, 0.4, 0.4]))
     if kind == "reenact":
-        region = str(rng.choice(["mouth", "lower", "brows-down", "face"], p=[0.4, 0.25, 0.2, 0.15]))
+        region = str(rng.choice(["mouth", "lower", "brows-down", "face"], p=[0.3, 0.25, 0.25, 0.2]))
     hard = masks.hull(subject.mesh, region, size, rng)
     if donor:
         front, back = _swap(subject, donor, hard, rng), subject.image
@@ -77,22 +77,39 @@ def _self(subject: Subject, rng: np.random.Generator) -> tuple[Image, Image]:
 def _swap(subject: Subject, donor: Subject, hard: Floats, rng: np.random.Generator) -> Image:
     size = subject.image.shape[0]
     # Graphics fit a face model, never quite the face: brows and lips do not fall where they were.
-    fit = subject.mesh + rng.normal(0, 0.008, 2) * size
-    front = warp.onto(donor.image, donor.mesh, fit.astype(np.float32), size)
+    loose = rng.random() < 0.6
+    fit = graphics.misplace(subject.mesh, size, rng, rng.uniform(0.004, 0.016) if loose else 0.005)
+    image, mesh = donor.image, donor.mesh
+    if loose:
+        mesh = graphics.misplace(mesh, image.shape[0], rng, rng.uniform(0.004, 0.02))
+        if rng.random() < 0.6:
+            image = graphics.stretch(image, donor.mesh, rng)
+    front = warp.onto(image, mesh, fit, size)
     if rng.random() < 0.8:
         front = texture.match_colour(front, subject.image, hard)
-    if rng.random() < 0.5:
+    if rng.random() < 0.4:
         front = texture.tint(front, rng, 0.5)
+    if rng.random() < 0.4:
+        front = graphics.shade(front, rng)
     if rng.random() < 0.5:
         front = texture.rerender(front, rng) if rng.random() < 0.5 else texture.refocus(front, rng)
     return front
 
 
 def _reenact(subject: Subject, rng: np.random.Generator) -> Image:
-    front = warp.express(subject.image, subject.mesh, rng) if rng.random() < 0.8 else subject.image
-    if rng.random() < 0.8:
+    """Move the mouth, or the whole shape of the face, which then no longer meets the outline that it is pasted into."""
+    front = subject.image
+    if rng.random() < 0.85:
+        front = warp.express(front, subject.mesh, rng, reshape=rng.random() < 0.5)
+    if rng.random() < 0.25:
+        front = graphics.stretch(front, subject.mesh, rng)
+    if rng.random() < 0.7:
         front = texture.rerender(front, rng)
-    if rng.random() < 0.5:
+    if rng.random() < 0.3:
+        front = graphics.stain(front, subject.mesh, rng)
+    if rng.random() < 0.3:
+        front = graphics.shade(front, rng)
+    if rng.random() < 0.4:
         front = texture.tint(front, rng, 0.35)
     return front
 

@@ -45,8 +45,15 @@ def onto(donor: Image, donor_mesh: Floats, target_mesh: Floats, size: int) -> Im
     return np.asarray(cv2.remap(rough, *as_maps(shift), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT), np.uint8)
 
 
-def express(image: Image, mesh: Floats, rng: np.random.Generator) -> Image:
-    """Move the mouth and the jaw (and at times the eyes) as reenactment does."""
+def express(image: Image, mesh: Floats, rng: np.random.Generator, *, reshape: bool = False) -> Image:
+    """Move the mouth and the jaw (and at times the eyes) as reenactment does.
+
+    Args:
+        image: (S, S, 3) BGR.
+        mesh: (468, 2), px.
+        rng: the only source of chance.
+        reshape: also make the whole face wider, narrower, longer or shorter, and shift it.
+    """
     size = image.shape[0]
     goal = mesh[ANCHORS].copy()
     index = {point: i for i, point in enumerate(ANCHORS)}
@@ -62,6 +69,9 @@ def express(image: Image, mesh: Floats, rng: np.random.Generator) -> Image:
             ids = [index[p] for p in eye]
             middle = goal[ids].mean(0)
             goal[ids] = middle + (goal[ids] - middle) * np.array([1.0, rng.uniform(0.6, 1.2)])
+    if reshape:
+        middle = goal.mean(0)
+        goal = middle + (goal - middle) * np.exp(rng.normal(0, 0.06, 2)) + rng.normal(0, 0.012, 2) * size
     moved = field(goal.astype(np.float32), mesh[ANCHORS], size, spread=size * 0.04)
     return np.asarray(cv2.remap(image, *as_maps(moved), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT), np.uint8)
 
