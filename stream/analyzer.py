@@ -188,7 +188,8 @@ class Analyzer:
         rows, _ = self._scorer.embed(crops)
         doubts = []
         for track, crop, row in zip(turn, crops, rows, strict=True):
-            quality = measure(frame.image, track.face, crop, self._scorer.card.crop_scale, bitrate_kbps)
+            scale = self._scorer.card.crop_scale
+            quality = measure(frame.image, track.face, crop, scale, bitrate_kbps, frame.loss)
             doubts.append(reasons(quality, self._limits))
             self._subjects[track.id].window.push(frame.t, row, not doubts[-1])
         logits = self._scorer.score([self._subjects[track.id].window.window() for track in turn])

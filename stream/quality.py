@@ -17,6 +17,7 @@ REASONS = (
     "face-too-small",
     "blurred",
     "low-bitrate",
+    "packet-loss",
     "too-short",
     "occluded",
     "borderline",
@@ -41,6 +42,8 @@ class Limits:
     "See `sharpness`. Sharp faces of talking clips: 0.35 to 0.9; blurred with a sigma of 2% of the face: 0.18 to 0.24."
     min_bits: float = 0.2
     "Bits of video a pixel a second. A 720p call at 1 Mb/s has 1.1, at 180 kb/s 0.2."
+    max_loss: float = 0.05
+    "Share of the packets or the pictures of a call that were lost lately (see Frame.loss)."
     min_score: float = 0.7
     "Detector confidence. Faces seen whole have 0.74 to 0.91 (nine in ten), half covered 0.52 to 0.8."
     max_misfit: float = 0.1
@@ -71,9 +74,18 @@ class Quality:
     score: float
     bits: float | None = None
     "Bits of video a pixel a second; None = not known."
+    loss: float | None = None
+    "As in Frame."
 
 
-def measure(image: Image, face: Face, crop: Image, scale: float, bitrate_kbps: float | None = None) -> Quality:
+def measure(
+    image: Image,
+    face: Face,
+    crop: Image,
+    scale: float,
+    bitrate_kbps: float | None = None,
+    loss: float | None = None,
+) -> Quality:
     """Measure one face of a frame.
 
     Args:
@@ -82,12 +94,13 @@ def measure(image: Image, face: Face, crop: Image, scale: float, bitrate_kbps: f
         crop: its aligned crop, BGR.
         scale: that the crop was cut with.
         bitrate_kbps: of the video, kb/s; None = not known.
+        loss: see Frame.
     """
     height, width = image.shape[:2]
     size = square(face.points)[2]
     bits = None if bitrate_kbps is None else bitrate_kbps * 1000 / (width * height)
     share = outside(face.points, width, height, scale)
-    return Quality(size, sharpness(crop, size), misfit(face.points), share, face.score, bits)
+    return Quality(size, sharpness(crop, size), misfit(face.points), share, face.score, bits, loss)
 
 
 def sharpness(crop: Image, face_px: float) -> float:
@@ -115,6 +128,8 @@ def reasons(quality: Quality, limits: Limits) -> tuple[str, ...]:
         found.append("blurred")
     if quality.bits is not None and quality.bits < limits.min_bits:
         found.append("low-bitrate")
+    if quality.loss is not None and quality.loss > limits.max_loss:
+        found.append("packet-loss")
     if quality.score < limits.min_score or quality.misfit > limits.max_misfit or quality.outside > limits.max_outside:
         found.append("occluded")
     return tuple(found)

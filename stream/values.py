@@ -32,6 +32,8 @@ class Frame:
     "True on the first frame after a gap, a reconnection, a timestamp jump or a size change: windows start anew."
     bitrate_kbps: float | None = None
     "Of the compressed video over the last seconds, kbit/s; the same however the source is read."
+    loss: float | None = None
+    "Share of the video that was lost on the way over the last seconds, packets or pictures, whichever is more, 0..1."
 
 
 @dataclass(frozen=True, eq=False, slots=True)

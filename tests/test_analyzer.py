@@ -5,6 +5,7 @@ import subprocess
 import time
 import tracemalloc
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -167,6 +168,16 @@ def test_poor_pictures_are_uncertain_with_their_reason_and_still_scored(
     assert name in summary.reasons
     assert name in REASONS
     assert summary.fake is not None
+
+
+def test_a_call_that_loses_packets_is_uncertain_until_the_line_is_good_again(models: Models) -> None:
+    analyzer = Analyzer(models, source="x")
+    lossy = [replace(frame, loss=0.12) for frame in frames(clip(BRIGHT, 45))]
+    last = feed(analyzer, lossy)[-1]
+    assert (last.status, last.reasons) == ("uncertain", ("packet-loss",))
+    assert last.fake is not None
+    better = [replace(frame, loss=0.02) for frame in frames(clip(BRIGHT, 60), start=1.5)]
+    assert feed(analyzer, better)[-1].status == "fake"
 
 
 def test_a_face_that_moves_out_of_the_picture_is_occluded_and_does_not_shift_the_score(models: Models) -> None:

@@ -53,6 +53,7 @@ def test_sharpness_hardly_depends_on_contrast(face: Face) -> None:
         (Quality(30, 0.6, 0.03, 0.0, 0.9), "face-too-small"),
         (Quality(120, 0.1, 0.03, 0.0, 0.9), "blurred"),
         (Quality(120, 0.6, 0.03, 0.0, 0.9, bits=0.05), "low-bitrate"),
+        (Quality(120, 0.6, 0.03, 0.0, 0.9, bits=1.0, loss=0.08), "packet-loss"),
         (Quality(120, 0.6, 0.03, 0.0, 0.3), "occluded"),
         (Quality(120, 0.6, 0.20, 0.0, 0.9), "occluded"),
         (Quality(120, 0.6, 0.03, 0.4, 0.9), "occluded"),

@@ -249,12 +249,15 @@ def test_a_killed_publisher_is_noticed_soon_and_the_place_is_free_again(
 
 def test_loss_and_jitter_are_survived(serving: tuple[Running, str], clip: Path) -> None:
     running, url = serving
-    with publisher(url + "Dan", clip, "--loss", "0.05", "--jitter", "0.1") as dan:
+    with publisher(url + "Dan", clip, "--loss", "0.12", "--jitter", "0.1") as dan:
         running.wait(90, event="verdict", participant="Dan", count=5)
         stats = running.until(
             lambda: [s for s in running.of(event="stats", participant="Dan") if s.get("packets_lost")], 40
         )[0]
         assert stats["loss"] > 0
+        running.until(
+            lambda: [v for v in running.of(event="verdict", participant="Dan") if "packet-loss" in v["reasons"]], 60
+        )
         dan.end()
     running.wait(event="summary", participant="Dan")
 

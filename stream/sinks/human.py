@@ -16,6 +16,7 @@ _WORDS = {
     "face-too-small": "face too small",
     "blurred": "blurred",
     "low-bitrate": "bit rate too low",
+    "packet-loss": "packets of the video are lost on the way",
     "too-short": "too short to tell",
     "occluded": "face covered",
     "borderline": "borderline",

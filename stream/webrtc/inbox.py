@@ -31,6 +31,8 @@ class Entry:
     "When the last packet of it was received, s, monotonic."
     bitrate_kbps: float | None = None
     "Of the video, compressed."
+    loss: float | None = None
+    "As in values.Frame."
     gap: bool = False
     "Pictures are missing before this one."
 

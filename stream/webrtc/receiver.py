@@ -33,6 +33,9 @@ class Receiver:
         self._latest: float | None = None
         self._told: dict[str, Any] = {}
         self._before = (0, 0)
+        self._pictures: tuple[int, int] | None = None
+        "Decoded and skipped until the last time; None before the first, as who joins waits for a keyframe anyway."
+        self._missing_pictures: float | None = None
         self._rtp, self._rtcp = receiver._handle_rtp_packet, receiver._handle_rtcp_packet
         receiver._handle_rtp_packet = self._on_rtp  # type: ignore[method-assign]
         receiver._handle_rtcp_packet = self._on_rtcp  # type: ignore[method-assign]
@@ -92,14 +95,15 @@ class Receiver:
         rate = 90000 if self._kind == "video" else 48000
         lost, received = counted.packets_lost - self._before[0], counted.packets_received - self._before[1]
         self._before = counted.packets_lost, counted.packets_received
-        share = max(lost, 0) / (max(lost, 0) + received) if received > 0 else None
-        smooth = self._told.get("loss")
-        if share is not None and smooth is not None:
-            share = 0.7 * smooth + 0.3 * share
+        if self._pictures is not None:
+            shown, skipped = self._frames - self._pictures[0], self._gate.skipped - self._pictures[1]
+            self._missing_pictures = _smooth(self._missing_pictures, skipped, shown)
+        if self._frames:
+            self._pictures = self._frames, self._gate.skipped
         self._told = {
             "packets_received": counted.packets_received,
             "packets_lost": counted.packets_lost,
-            "loss": share if share is not None else smooth,
+            "loss": _smooth(self._told.get("loss"), lost, received),
             "jitter_ms": counted.jitter / rate * 1000,
         }
 
@@ -118,7 +122,11 @@ class Receiver:
         if video:
             self._size = frame.width, frame.height
         stamp = self._clock.stamp(self._kind, frame.pts, arrived)
-        return Entry("video" if video else "audio", frame, stamp, arrived, rate, gap)
+        return Entry("video" if video else "audio", frame, stamp, arrived, rate, self._loss, gap)
+
+    @property
+    def _loss(self) -> float | None:
+        return max((x for x in (self._told.get("loss"), self._missing_pictures) if x is not None), default=None)
 
     def report(self, prefix: str) -> dict[str, Any]:
         """Return the figures of the track, their names led by prefix."""
@@ -137,3 +145,12 @@ class Receiver:
                 "nack": self._nack,
             }
         return {prefix + name: value for name, value in figures.items()}
+
+
+def _smooth(before: float | None, lost: int, received: int) -> float | None:
+    """Return the share that was lost, from that of the last seconds and what came in the latest."""
+    lost = max(lost, 0)
+    if lost + received <= 0:
+        return before
+    share = lost / (lost + received)
+    return share if before is None else 0.7 * before + 0.3 * share

@@ -123,7 +123,7 @@ class Reception:
             return None
         resized = self._shape not in (None, image.shape)
         self._shape = image.shape
-        return Frame(image, placed[0], entry.arrived, placed[1] or resized, entry.bitrate_kbps)
+        return Frame(image, placed[0], entry.arrived, placed[1] or resized, entry.bitrate_kbps, entry.loss)
 
     def _chunk(self, entry: Entry) -> AudioChunk | None:
         decoded = cast(AudioFrame, entry.frame)
