@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -47,6 +51,57 @@ def test_the_encoder_learns_and_goes_on_where_it_stopped(faces: Path, tmp_path: 
     with torch.no_grad():
         embedding, _ = read_encoder(out / "checkpoint.pt")(torch.zeros(1, 3, 64, 64))
     assert bool(torch.isfinite(embedding).all())
+
+
+def test_a_training_stops_when_it_gets_no_better(faces: Path, tmp_path: Path) -> None:
+    dev, out = tmp_path / "dev.npz", tmp_path / "run"
+    png = np.empty(4, object)
+    png[:] = [cv2.imencode(".png", np.full((96, 96, 3), 90, np.uint8))[1]] * 4  # all alike: the AUC stays at 0.5
+    clip = np.array([f"dev/{i}" for i in range(4)])
+    columns = {"clip": clip, "label": np.array([0, 1] * 2), "method": np.array(["", "m"] * 2), "target": clip}
+    np.savez(dev, png=png, time=np.zeros(4), **columns)
+    words = ["--dataset", str(faces), "--dev", str(dev), "--out", str(out), "--batch-size", "1", "--every", "1"]
+    words += ["--workers", "0", "--threads", "1", "--size", "64", "--epochs", "10", "--patience", "2"]
+    assert video.main(words) == 0
+    assert _steps(out) == [1, 2, 3]  # of forty
+    assert torch.load(out / "best.pt", weights_only=True)["step"] == 1
+    assert "<svg" in (out / "curve.svg").read_text()
+    with pytest.raises(SystemExit):
+        video.main(["--dataset", str(faces), "--out", str(out), "--patience", "2"])
+
+
+_TEAM = """
+import json, sys, pathlib, torch
+from truefeed.train import video
+from truefeed.train.team import Team
+torch.manual_seed(0)
+with Team.join("cpu") as team:
+    model = torch.nn.Linear(2, 1, bias=False)
+    team.spread(model)(torch.tensor([[1.0 + team.rank, 0.0]])).sum().backward()
+    said = [model.weight.grad.tolist(), team.agree(team.rank == 0), team.leads]
+    pathlib.Path(sys.argv[1], f"{team.rank}.json").write_text(json.dumps(said))
+sys.exit(video.main(sys.argv[2:]))
+"""
+
+
+def test_two_processes_share_their_gradients_and_one_writes(faces: Path, tmp_path: Path) -> None:
+    script, out = tmp_path / "team.py", tmp_path / "run"
+    script.write_text(_TEAM)
+    words = ["--dataset", faces, "--out", out, "--batch-size", "1", "--every", "1", "--workers", "0", "--threads", "1"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*map(str, [*launch, script, tmp_path, *words, "--epochs", "1", "--size", "64"])],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
+    assert first == [[[1.5, 0.0]], True, True]  # the mean of the gradients of both
+    assert second == [[[1.5, 0.0]], True, False]
+    assert _steps(out) == [1, 2]  # four faces, two at a step; written once
+    assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 2
 
 
 def test_the_head_learns_what_the_mean_does_not_tell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,6 +91,24 @@ def seconds(rows: Sequence[Mapping[str, Any]]) -> str:
     return _svg(figure)
 
 
+def curve(rows: Sequence[Mapping[str, float]]) -> str:
+    """Loss and every score of a training over its steps."""
+    figure, axes = _figure("Step", "AUC on the dev clips")
+    steps = [row["step"] for row in rows]
+    names = [name for name in (rows[-1] if rows else {}) if name not in ("step", "loss", "pictures_s")]
+    for name, colour in zip(names, _COLOURS, strict=False):
+        known = [(row["step"], row[name]) for row in rows if name in row]
+        wide = 2 if name == "all" else 1.2
+        axes.plot(*zip(*known, strict=True), color=colour, linewidth=wide, marker=".", markersize=4, label=name)
+    right = axes.twinx() if names else axes
+    right.plot(steps, [row["loss"] for row in rows], color="#98a2b0", linewidth=1, linestyle="--", label="loss")
+    right.set_ylabel("Loss (dashed)", fontsize=9)
+    right.tick_params(labelsize=8)
+    if names:
+        axes.legend(frameon=False, fontsize=8, loc="lower right")
+    return _svg(figure)
+
+
 def _methods(scored: Sequence[Case]) -> list[str]:
     return sorted({c.clip.method for c in scored if c.clip.fake})
 

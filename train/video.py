@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import copy
-import csv
 import math
+import shutil
 import sys
 import time
 from dataclasses import asdict
@@ -21,18 +21,26 @@ from torch.utils.data import DataLoader
 
 from .data import Pairs, PairSettings
 from .devset import Clips, embed, video_auc
+from .loop import Curve, follow, save, schedule
 from .networks import EncoderSettings, FaceEncoder
+from .plots import need_matplotlib
+from .team import Team
 
 
 def main(argv: list[str] | None = None) -> int:
     args = _parse(argv)
+    with Team.join(args.device) as team:
+        return _train(args, team)
+
+
+def _train(args: argparse.Namespace, team: Team) -> int:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     settings = PairSettings(size=args.size, map_size=args.size // 16)
-    model = FaceEncoder(EncoderSettings()).to(args.device)
+    model = FaceEncoder(EncoderSettings()).to(team.device)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if args.init:
-        model.load_state_dict(torch.load(args.init, map_location=args.device, weights_only=True)["average"])
+        model.load_state_dict(torch.load(args.init, map_location=team.device, weights_only=True)["average"])
     else:
         model.trunk.load_imagenet()
     if args.freeze:
@@ -40,32 +48,37 @@ def main(argv: list[str] | None = None) -> int:
     average = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(_groups(model, args.lr), weight_decay=0.02)
     pairs = Pairs(args.dataset, settings, args.seed)
-    steps = math.ceil(args.epochs * len(pairs.files) / args.batch_size)
-    start = _resume(args, model, average, optimizer)
-    # A resumed run must not see the first pairs again.
-    pairs.seed += 1000 * start
+    steps = math.ceil(args.epochs * len(pairs.files) / (args.batch_size * team.size))
+    start = _resume(args, model, average, optimizer, team.device)
+    # Neither a resumed run nor another process must see the first pairs again.
+    pairs.seed += 1000 * start + 7919 * team.rank
     loader = DataLoader(pairs, args.batch_size, num_workers=args.workers, persistent_workers=args.workers > 0)
     clips = Clips.read(args.dev) if args.dev else None
-    log = _Log(args.out / "curve.csv", resume=start > 0)
+    curve = Curve(args.out / "curve.csv", resume=start > 0, writes=team.leads)
+    network = team.spread(model)
     losses: list[float] = []
     began = time.monotonic()
     for step, (crops, masks) in enumerate(loader, start):
         if step >= steps:
             break
         for group in optimizer.param_groups:
-            group["lr"] = group["top"] * _schedule(step, steps)
+            group["lr"] = group["top"] * schedule(step, steps)
         model.train()
-        loss = _loss(model, crops.flatten(0, 1).to(args.device), masks.flatten(0, 1).to(args.device))
+        loss = _loss(network, crops.flatten(0, 1).to(team.device), masks.flatten(0, 1).to(team.device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
-        _follow(average, model, min(0.998, (1 + step) / (20 + step)))
+        follow(average, model, step)
         losses.append(loss.item())
         if (step + 1) % args.every == 0 or step + 1 == steps:
-            rate = (step + 1 - start) * args.batch_size * 2 / (time.monotonic() - began)
-            log.write(step + 1, float(np.mean(losses[-args.every :])), rate, _judge(average, clips, settings))
-            _save(args, model, average, optimizer, step + 1)
+            if team.leads:
+                rate = (step + 1 - start) * args.batch_size * 2 * team.size / (time.monotonic() - began)
+                curve.write(step + 1, float(np.mean(losses[-args.every :])), rate, _judge(average, clips, settings))
+                best = clips is not None and curve.since_best("all") == 0
+                _save(args, model, average, optimizer, step + 1, best=best)
+            if args.patience and team.agree(curve.since_best("all") >= args.patience):
+                break
     return 0
 
 
@@ -85,8 +98,14 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=200, help="steps between checkpoints")
     parser.add_argument("--init", type=Path, help="a checkpoint to start from, in place of the ImageNet weights")
     parser.add_argument("--freeze", type=int, default=0, help="first stages of the trunk to leave as they are")
+    parser.add_argument(
+        "--patience", type=int, default=0, help="stop after so many checkpoints without a better dev AUC (0: never)"
+    )
     parser.add_argument("--resume", action="store_true")
     args = parser.parse_args(argv)
+    if args.patience and not args.dev:
+        parser.error("--patience needs --dev: there is nothing else to be patient about")
+    need_matplotlib()
     args.out.mkdir(parents=True, exist_ok=True)
     return args
 
@@ -99,12 +118,7 @@ def _groups(model: FaceEncoder, lr: float) -> list[dict[str, Any]]:
     return [{"params": trunk, "top": lr / 2}, {"params": rest, "top": lr}]
 
 
-def _schedule(step: int, steps: int) -> float:
-    """Warm up over 100 steps, then fall along a cosine."""
-    return min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
-
-
-def _loss(model: FaceEncoder, crops: Tensor, masks: Tensor) -> Tensor:
+def _loss(model: nn.Module, crops: Tensor, masks: Tensor) -> Tensor:
     """Genuine or fake, a picture; and manipulated or not, a cell of the map."""
     crops = crops.to(memory_format=torch.channels_last)
     with torch.autocast(crops.device.type, torch.bfloat16):
@@ -115,16 +129,6 @@ def _loss(model: FaceEncoder, crops: Tensor, masks: Tensor) -> Tensor:
     return verdict + where
 
 
-@torch.no_grad()
-def _follow(average: nn.Module, model: nn.Module, keep: float) -> None:
-    """Move the averaged weights (Polyak and Juditsky 1992), statistics of the norms included."""
-    for ours, theirs in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
-        if ours.is_floating_point():
-            ours.lerp_(theirs, 1 - keep)
-        else:
-            ours.copy_(theirs)
-
-
 def _judge(average: FaceEncoder, clips: Clips | None, settings: PairSettings) -> dict[str, float]:
     if clips is None:
         return {}
@@ -133,32 +137,16 @@ def _judge(average: FaceEncoder, clips: Clips | None, settings: PairSettings) ->
     return video_auc(clips, rows, embed(average, clips, rows, settings.size, settings.scale)[:, -1])
 
 
-class _Log:
-    """The curve: a CSV in the output folder, a line on stderr."""
-
-    def __init__(self, path: Path, *, resume: bool) -> None:
-        self.path = path
-        if not resume:
-            path.unlink(missing_ok=True)
-
-    def write(self, step: int, loss: float, rate: float, scores: dict[str, float]) -> None:
-        row = {
-            "step": step,
-            "loss": round(loss, 4),
-            "pictures_s": round(rate, 1),
-            **{k: round(v, 4) for k, v in scores.items()},
-        }
-        new = not self.path.exists()
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
-        sys.stderr.write("  ".join(f"{k} {v}" for k, v in row.items()) + "\n")
-
-
-def _save(args: argparse.Namespace, model: FaceEncoder, average: FaceEncoder, optimizer: Optimizer, step: int) -> None:
-    """Write everything that rebuilds the run, under a temporary name first."""
+def _save(
+    args: argparse.Namespace,
+    model: FaceEncoder,
+    average: FaceEncoder,
+    optimizer: Optimizer,
+    step: int,
+    *,
+    best: bool,
+) -> None:
+    """Write everything that rebuilds the run; the best one so far is kept as best.pt too."""
     state = {
         "settings": asdict(model.settings),
         "model": model.state_dict(),
@@ -167,16 +155,18 @@ def _save(args: argparse.Namespace, model: FaceEncoder, average: FaceEncoder, op
         "step": step,
         "command": {k: str(v) for k, v in vars(args).items()},
     }
-    part = args.out / "checkpoint.part"
-    torch.save(state, part)
-    part.replace(args.out / "checkpoint.pt")
+    save(args.out / "checkpoint.pt", state)
+    if best:
+        shutil.copyfile(args.out / "checkpoint.pt", args.out / "best.pt")
 
 
-def _resume(args: argparse.Namespace, model: FaceEncoder, average: FaceEncoder, optimizer: Optimizer) -> int:
+def _resume(
+    args: argparse.Namespace, model: FaceEncoder, average: FaceEncoder, optimizer: Optimizer, device: str
+) -> int:
     path = args.out / "checkpoint.pt"
     if not args.resume or not path.exists():
         return 0
-    state = torch.load(path, map_location=args.device, weights_only=True)
+    state = torch.load(path, map_location=device, weights_only=True)
     model.load_state_dict(state["model"])
     average.load_state_dict(state["average"])
     optimizer.load_state_dict(state["optimizer"])
