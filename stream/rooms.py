@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from typing import Protocol
 
-from .errors import SourceError
 from .sinks.base import Sink
 from .sources import Source, SourceOptions
 from .values import StateChange
@@ -42,7 +41,7 @@ def open_room(url: str, options: SourceOptions, title: str) -> Room | None:
     """Return the room that a URL names; None where it is none.
 
     Args:
-        url: `janus+ws://HOST:PORT/?room=NUMBER`.
+        url: `janus+ws://HOST:PORT/?room=NUMBER` or `livekit+wss://HOST/ROOM`.
         options: for each participant.
         title: under which truefeed is seen in the room.
 
@@ -54,6 +53,8 @@ def open_room(url: str, options: SourceOptions, title: str) -> Room | None:
         from .webrtc.janus import JanusRoom
 
         return JanusRoom(url, options, title)
-    if scheme.startswith("livekit+"):
-        raise SourceError(f"{scheme}:// is not supported yet")
+    if scheme in ("livekit+ws", "livekit+wss"):
+        from .webrtc.livekit import LiveKitRoom
+
+        return LiveKitRoom(url, options, title)
     return None

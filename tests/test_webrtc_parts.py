@@ -216,6 +216,6 @@ def test_what_is_a_room() -> None:
     room = open_room("janus+ws://example.org:8188/?room=1234&pin=s3cret", options, "me")
     assert room is not None
     assert room.name == "janus+ws://example.org:8188/?room=1234&pin=***"
-    for wrong in ("janus+ws://example.org:8188/", "livekit+wss://example.org/"):
+    for wrong in ("janus+ws://example.org:8188/", "janus+ws:///?room=1"):
         with pytest.raises(SourceError):
             open_room(wrong, options, "me")

@@ -11,8 +11,7 @@ from ..sources.base import Item, Tally
 from ..sources.live import StalledError
 from ..sources.timeline import Timeline
 from ..values import StateChange
-from .peer import Peer
-from .reception import Reception
+from .reception import Feed, Reception
 
 
 class ParticipantSource:
@@ -33,7 +32,7 @@ class ParticipantSource:
     def __init__(
         self,
         name: str,
-        peer: Peer,
+        peer: Feed,
         tally: Tally,
         *,
         stall: float,

@@ -13,9 +13,6 @@ from .inbox import Inbox
 from .packages import MediaStreamError, aiortc
 from .receiver import Receiver
 
-CONNECTING = 15.0
-"A peer has so long to come through, s."
-
 
 class Peer:
     """A connection to one publisher. Its methods belong to the event loop; `inbox`, `alive` and `report` to anyone.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
-from typing import cast
+from typing import Any, Protocol, cast
 
 import av
 import numpy as np
@@ -17,11 +17,29 @@ from ..sources.decode import sound
 from ..sources.live import TICK, StalledError
 from ..sources.timeline import Timeline
 from ..values import AudioChunk, Frame, StateChange
-from .inbox import Entry
-from .peer import CONNECTING, Peer
+from .inbox import Entry, Inbox
 
+CONNECTING = 15.0
+"A peer has so long to come through, s."
 _FIRST = 5.0
 "A server has so long to send the first of its media, s."
+
+
+class Feed(Protocol):
+    """A participant's connection, as far as reading it is concerned: a `Peer`, or what an SDK makes of one."""
+
+    inbox: Inbox
+
+    @property
+    def heard(self) -> float | None:
+        """When anything last came from the other side, s, monotonic; None before."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether media can flow."""
+
+    def report(self) -> dict[str, Any]:
+        """Return the figures of the connection, by the names of the `stats` event."""
 
 
 class Reception:
@@ -39,7 +57,7 @@ class Reception:
 
     def __init__(
         self,
-        peer: Peer,
+        peer: Feed,
         timeline: Timeline,
         tally: Tally,
         *,

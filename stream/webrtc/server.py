@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError, SourceError
-from ..sinks.base import Sink
-from ..sinks.jsonl import alert_event, dumps, state_event, stats_event, verdict_event
+from ..sinks.jsonl import dumps
 from ..sources import SourceOptions
-from ..values import Alert, Frame, StateChange, Verdict
 from .ice import configuration
 from .members import Members
 from .packages import check, web
+from .results import Results
 from .switchboard import Switchboard
 from .whip import Session, Whip, allowed, refusal
 
@@ -61,7 +60,7 @@ class CallServer(Members):
             )
         super().__init__("call")
         self.host, self.port = host, port
-        self.sink = _Results(self)
+        self.sink = Results(self.tell)
         self.secure = certificate is not None
         self._tls = _tls(certificate) if certificate is not None else None
         self._options = options
@@ -213,31 +212,6 @@ class CallServer(Members):
             return response
         finally:
             self._listeners.discard(queue)
-
-
-class _Results(Sink):
-    """Hands results to the server's listeners."""
-
-    def __init__(self, server: CallServer) -> None:
-        self._server = server
-
-    def state(self, source: str, change: StateChange) -> None:
-        self._server.tell(change.participant, state_event(source, change))
-
-    def verdict(self, verdict: Verdict, frame: Frame | None) -> None:
-        event = verdict_event(verdict)
-        if frame is not None:
-            event["width"], event["height"] = frame.image.shape[1], frame.image.shape[0]
-        for face, told in zip(verdict.faces, event["faces"], strict=True):
-            told["status"], told["reasons"] = face.status, list(face.reasons)
-        self._server.tell(verdict.participant, event)
-
-    def alert(self, alert: Alert) -> None:
-        # Where the evidence lies is for whoever has this machine's files.
-        self._server.tell(alert.participant, {k: v for k, v in alert_event(alert).items() if k != "evidence"})
-
-    def stats(self, source: str, figures: Mapping[str, Any]) -> None:
-        self._server.tell(figures.get("participant"), stats_event(source, figures))
 
 
 def _open(path: str) -> bool:
