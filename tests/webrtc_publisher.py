@@ -56,6 +56,10 @@ class Relay(asyncio.DatagramProtocol):
             self.transport.sendto(data, to)
 
 
+def without_candidates(offer: str) -> str:
+    return re.sub(r"a=(candidate|end-of-candidates).*\r\n", "", offer)
+
+
 async def relayed(answer: str, args: argparse.Namespace) -> str:
     """Put a relay before the first candidate of the answer, and take the others away."""
     found = re.search(r"a=candidate:\S+ 1 udp \d+ (\d+\.\d+\.\d+\.\d+) (\d+) typ host", answer)
@@ -89,7 +93,7 @@ async def whip(pc: aiortc.RTCPeerConnection, args: argparse.Namespace, ended: as
     offer = pc.localDescription.sdp
     through = args.loss or args.jitter
     if through:
-        offer = re.sub(r"a=(candidate|end-of-candidates).*\r\n", "", offer)
+        offer = without_candidates(offer)
     headers = {"Content-Type": "application/sdp"} | ({"Authorization": f"Bearer {args.token}"} if args.token else {})
     async with aiohttp.ClientSession() as session:
         async with session.post(args.url, data=offer, headers=headers) as response:
@@ -151,4 +155,5 @@ def main() -> None:
     asyncio.run(publish(parser.parse_args()))
 
 
-main()
+if __name__ == "__main__":
+    main()
