@@ -2,8 +2,8 @@
 
 Peers in a process of their own publish by WHIP over loopback; truefeed's server receives them, and its watch loop
 scores them and sends the verdicts back over their data channels. CPU and memory are those of truefeed's process. `one`
-is a participant at 720p30, in VP8 and in H.264; `six` are six at 360p30; `loss` is one at 360p15 behind a UDP relay that
-loses packets in both directions and holds them back, in order.
+is a participant at 720p30, in VP8 and in H.264; `six` are six at 360p30; `loss` is one at 360p15 behind a UDP relay
+that loses packets in both directions and holds them back, in order.
 """
 
 from __future__ import annotations
