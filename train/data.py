@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ..stream.values import Floats, Image
-from .blend import Subject, make
+from .blend import REENACTED, Subject, make
 from .degrade import degrade, wear
 
 MEAN, STD = 127.5, 127.5
 DONORS = 0.35
-"Share of the fakes that are swaps."
+"Share of the fakes that are swaps, where the settings say nothing else."
 WORN = 0.6
 "Share of the genuine pictures that were soft before they were manipulated."
 
@@ -33,6 +33,12 @@ class PairSettings:
     "The same of the stored crops (train.faces.SCALE)."
     map_size: int = 14
     "Side of the evidence map."
+    donors: float = DONORS
+    "Share of the fakes that are swaps."
+    reenacted: float = REENACTED
+    "Share of the other fakes that are reenacted; the rest are self-blended."
+    degraded: bool = True
+    "False leaves out what cameras, codecs and networks do."
 
 
 class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
@@ -46,9 +52,10 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         self.identity = table["identity"]
         centred = self.mesh - self.mesh.mean(1, keepdims=True)
         self.shape = (centred / np.linalg.norm(centred, axis=(1, 2), keepdims=True)).reshape(len(self.mesh), -1)
-        # Frames of one clip are near copies, but they alone have the sharpness and the coding of real video.
+        # Frames of one clip are near copies, but they alone have the sharpness and the coding of real video: each clip
+        # counts like 48 stills.
         counts = {k: int(n) for k, n in zip(*np.unique(self.identity, return_counts=True), strict=True)}
-        weight = np.array([min(1.0, 12 / counts[i]) for i in self.identity])
+        weight = np.array([48 / counts[i] if counts[i] > 1 else 1.0 for i in self.identity])
         # A face that would have to be magnified teaches softness only.
         span = np.ptp(self.mesh, axis=1).max(1)
         weight *= np.clip((span - 60) / 110, 0.35, 1.0)
@@ -66,13 +73,15 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         """Draw one pair: (2, 3, S, S) normalised RGB, and (2, m, m) masks."""
         index = int(rng.choice(len(self.files), p=self.weight))
         subject = self.subject(index, rng)
-        other = self._alike(index, rng) if rng.random() < DONORS else None
+        other = self._alike(index, rng) if rng.random() < self.settings.donors else None
         donor = None if other is None else self.subject(other)
-        if rng.random() < WORN:
+        if self.settings.degraded and rng.random() < WORN:
             subject = Subject(wear(subject.image, rng, subject.mesh), subject.mesh)
-        fake = make(subject, donor, rng)
-        real, forged = degrade([subject.image, fake.image], rng, subject.mesh)
-        matrix = self._cut(subject.image.shape[0], rng)
+        fake = make(subject, donor, rng, self.settings.reenacted)
+        real, forged = subject.image, fake.image
+        if self.settings.degraded:
+            real, forged = degrade([real, forged], rng, subject.mesh)
+        matrix = self.cut(subject.image.shape[0], rng)
         size = self.settings.size
         how = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC], p=[0.85, 0.15]))
         crops = [
@@ -110,7 +119,7 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         distance = ((self.shape[other] - self.shape[index]) ** 2).sum(1)
         return int(other[np.argsort(distance)[int(rng.integers(0, min(4, len(other))))]])
 
-    def _cut(self, side: int, rng: np.random.Generator) -> Floats:
+    def cut(self, side: int, rng: np.random.Generator) -> Floats:
         """The matrix from the stored crop to the network's, with the slack a live detector has and some more."""
         s = self.settings
         zoom = s.stored_scale / s.scale * s.size / side * float(np.exp(rng.normal(0, 0.07)))

@@ -23,6 +23,7 @@ from .data import Pairs, PairSettings
 from .devset import Clips, embed, video_auc
 from .loop import Curve, follow, save, schedule
 from .networks import EncoderSettings, FaceEncoder
+from .norms import hold
 from .plots import need_matplotlib
 from .team import Team
 
@@ -64,6 +65,8 @@ def _train(args: argparse.Namespace, team: Team) -> int:
         for group in optimizer.param_groups:
             group["lr"] = group["top"] * schedule(step, steps)
         model.train()
+        if args.hold_norms:
+            hold(model)
         loss = _loss(network, crops.flatten(0, 1).to(team.device), masks.flatten(0, 1).to(team.device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -98,6 +101,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--every", type=int, default=200, help="steps between checkpoints")
     parser.add_argument("--init", type=Path, help="a checkpoint to start from, in place of the ImageNet weights")
     parser.add_argument("--freeze", type=int, default=0, help="first stages of the trunk to leave as they are")
+    parser.add_argument("--hold-norms", action="store_true", help="keep the statistics of the norms of --init")
     parser.add_argument(
         "--patience", type=int, default=0, help="stop after so many checkpoints without a better dev AUC (0: never)"
     )

@@ -30,11 +30,11 @@ class Fake:
     kind: str
 
 
-_REENACTED = 0.5
+REENACTED = 0.5
 "Share of the fakes without a donor that are reenacted; the rest are self-blended."
 
 
-def make(subject: Subject, donor: Subject | None, rng: np.random.Generator) -> Fake:
+def make(subject: Subject, donor: Subject | None, rng: np.random.Generator, reenacted: float = REENACTED) -> Fake:
     """Manipulate the subject.
 
     `self` blends the face with a changed copy of itself (Shiohara and Yamasaki 2022); `donor` lays another's face over
@@ -44,8 +44,9 @@ def make(subject: Subject, donor: Subject | None, rng: np.random.Generator) -> F
         subject: the genuine face.
         donor: another person's face: the fake becomes a swap.
         rng: the only source of chance.
+        reenacted: chance that a fake without a donor is reenacted.
     """
-    kind = "donor" if donor else "reenact" if rng.random() < _REENACTED else "self"
+    kind = "donor" if donor else "reenact" if rng.random() < reenacted else "self"
     size = subject.image.shape[0]
     region = masks.pick(rng)
     if kind == "donor" and region in ("mouth", "eyes", "lower"):
