@@ -98,8 +98,8 @@ def _watch(command: argparse.ArgumentParser) -> None:
         "sources",
         nargs="*",
         metavar="SOURCE",
-        help="camera number, /dev/video0, rtsp://, whep+https://, janus+ws://HOST/?room=N, a file, or `demo`; "
-        "several at once are welcome",
+        help="camera number, /dev/video0, rtsp://, whep+https://, janus+ws://HOST/?room=N, livekit+wss://HOST/ROOM, "
+        "a file, or `demo`; several at once are welcome",
     )
     source = command.add_argument_group("the source")
     source.add_argument("--config", type=Path, metavar="FILE.yaml", help="several streams with their own settings")
@@ -154,6 +154,7 @@ def _call(command: argparse.ArgumentParser) -> None:
         metavar="URL",
         help="stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT[?transport=tcp]; may be given again (default: none)",
     )
+    group.add_argument("--relay-only", action="store_true", help="go through the TURN servers and in no other way")
 
 
 def _serve(command: argparse.ArgumentParser) -> None:

@@ -40,6 +40,8 @@ class StreamSettings:
     "What a WebRTC server asks for; None: the environment's TRUEFEED_TOKEN."
     ice_server: tuple[str, ...] = ()
     "STUN and TURN servers for WebRTC."
+    relay_only: bool = False
+    "Whether WebRTC goes through the TURN servers and in no other way."
     title: str = "truefeed (monitoring)"
     "Under which a WebRTC room sees this peer."
 

@@ -78,6 +78,7 @@ STREAM: Mapping[str, Callable[[object], object]] = {
     "clear_at": probability,
     "token": text,
     "ice_server": lambda v: tuple(text(one) for one in (v if isinstance(v, list | tuple) else [v])),
+    "relay_only": _switch,
     "title": text,
 }
 "The settings that a stream may have on its own: what turns a value into each, raising ValueError."

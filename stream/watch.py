@@ -80,6 +80,7 @@ def options_of(stream: StreamSettings) -> SourceOptions:
         stall=stream.stall,
         token=stream.token,
         ice_servers=tuple(stream.ice_server),
+        relay_only=stream.relay_only,
     )
 
 

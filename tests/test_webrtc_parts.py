@@ -194,7 +194,7 @@ def test_wrong_ice_servers_are_refused_without_showing_a_password(text: str) -> 
 
 
 def test_no_server_is_asked_that_was_not_named() -> None:
-    assert ice.configuration(()).iceServers == []
+    assert ice.configuration(SourceOptions()).iceServers == []
     (link,) = ice.links(["turn:me:s3cret@turn.example.org"])
     assert link.startswith('<turn:turn.example.org>; rel="ice-server"; username="me"; credential="s3cret"')
 

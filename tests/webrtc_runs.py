@@ -98,10 +98,9 @@ class Running:
             self.end(signal.SIGKILL)
 
 
-def truefeed(*words: str | Path, token: str | None = None) -> Running:
+def truefeed(*words: str | Path, token: str | None = None, env: dict[str, str] | None = None) -> Running:
     """Run truefeed with events on stdout."""
-    env = {"TRUEFEED_TOKEN": token or ""}
-    return Running("-m", "truefeed.stream", *words, "--json", env=env)
+    return Running("-m", "truefeed.stream", *words, "--json", env={"TRUEFEED_TOKEN": token or "", **(env or {})})
 
 
 def publisher(*words: str | Path) -> Running:

@@ -35,6 +35,8 @@ class SourceOptions:
     "WebRTC only: what the server asks for."
     ice_servers: tuple[str, ...] = ()
     "WebRTC only: STUN and TURN servers."
+    relay_only: bool = False
+    "WebRTC only: reach others through the TURN servers and in no other way."
 
 
 @dataclass(frozen=True, slots=True)

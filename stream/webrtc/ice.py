@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import unquote
 
 from ..errors import ConfigError, redact
-from .packages import aiortc
+from ..sources.base import SourceOptions
+from .packages import (
+    StunProtocol,
+    TransportPolicy,
+    aiortc,
+    connection_kwargs,
+    relayed_candidate,
+    server_reflexive_candidate,
+)
 
 _SERVER = re.compile(
     r"(?P<scheme>stuns?|turns?):(?://)?(?:(?P<user>[^:@/]+):(?P<word>[^@/]*)@)?"
@@ -35,14 +45,72 @@ def parse(text: str) -> tuple[str, str | None, str | None]:
     return url, user and unquote(user), word and unquote(word)
 
 
-def configuration(servers: Iterable[str], *, relay_only: bool = False) -> aiortc.RTCConfiguration:
-    """Return aiortc's settings. No server is asked that the user did not name: aiortc's own default is left out."""
-    listed = [
-        aiortc.RTCIceServer(urls=[url], username=user, credential=word) for url, user, word in map(parse, servers)
-    ]
-    policy = aiortc.RTCIceTransportPolicy.RELAY if relay_only else aiortc.RTCIceTransportPolicy.ALL
+def configuration(options: SourceOptions) -> aiortc.RTCConfiguration:
+    """Return aiortc's settings. No server is asked that the user did not name: aiortc's own default is left out.
+
+    Raises ConfigError.
+    """
+    parsed = [parse(server) for server in options.ice_servers]
+    if options.relay_only and not any(url.startswith("turn") for url, _, _ in parsed):
+        raise ConfigError("--relay-only: name a TURN server with --ice-server turn:USER:PASSWORD@HOST:PORT")
+    listed = [aiortc.RTCIceServer(urls=[url], username=user, credential=word) for url, user, word in parsed]
+    policy = aiortc.RTCIceTransportPolicy.RELAY if options.relay_only else aiortc.RTCIceTransportPolicy.ALL
     return aiortc.RTCConfiguration(
         iceServers=listed, iceTransportPolicy=policy, bundlePolicy=aiortc.RTCBundlePolicy.MAX_BUNDLE
+    )
+
+
+def widen(pc: aiortc.RTCPeerConnection) -> None:
+    """Have every server asked for candidates: aiortc asks the first STUN and the first TURN server only.
+
+    To be called once the transports are there and before candidates are gathered. May be called twice.
+    """
+    for transceiver in pc.getTransceivers():
+        transport = getattr(transceiver.receiver, "transport", None)
+        connection = getattr(getattr(transport, "transport", None), "_connection", None)
+        if connection is not None and "get_component_candidates" not in vars(connection):
+            _widen(connection, _others(pc))
+
+
+def _others(pc: aiortc.RTCPeerConnection) -> list[dict[str, Any]]:
+    """Return aiortc's own reading of each server but the first of its kind."""
+    servers = vars(pc)["_RTCPeerConnection__configuration"].iceServers or []
+    read = [connection_kwargs([server]) for server in servers]
+    stuns, turns = ([one for one in read if kind in one] for kind in ("stun_server", "turn_server"))
+    return [*stuns[1:], *turns[1:]]
+
+
+def _widen(connection: Any, others: list[dict[str, Any]]) -> None:
+    first = connection.get_component_candidates
+
+    async def gather(component: int, addresses: list[str], timeout: int = 5) -> list[Any]:
+        tried = [asyncio.ensure_future(_relay(connection, component, one)) for one in others if "turn_server" in one]
+        found: list[Any] = await first(component, addresses, timeout)
+        hosts = [p for p in connection._protocols if p.local_candidate.type == "host" and "." in p.local_candidate.host]
+        for one in others:
+            if "stun_server" in one and not any(c.type == "srflx" for c in found):
+                tried += [asyncio.ensure_future(server_reflexive_candidate(p, one["stun_server"])) for p in hosts]
+        done, pending = await asyncio.wait(tried, timeout=timeout) if tried else (set(), set())
+        for task in pending:
+            task.cancel()
+        for candidate, protocol in (task.result() for task in done if task.exception() is None):
+            found.append(candidate)
+            connection._protocols += [protocol] if protocol is not None else []
+        return found
+
+    connection.get_component_candidates = gather
+
+
+async def _relay(connection: Any, component: int, server: dict[str, Any]) -> Any:
+    return await relayed_candidate(
+        component=component,
+        hide_related_address=connection._transport_policy == TransportPolicy.RELAY,
+        protocol_factory=lambda: StunProtocol(connection),
+        turn_server=server["turn_server"],
+        turn_username=server["turn_username"],
+        turn_password=server["turn_password"],
+        turn_ssl=server["turn_ssl"],
+        turn_transport=server["turn_transport"],
     )
 
 

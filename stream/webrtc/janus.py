@@ -49,7 +49,7 @@ class JanusRoom(Members):
 
     def __init__(self, url: str, options: SourceOptions, title: str) -> None:
         check()
-        configuration(options.ice_servers)
+        configuration(options)
         super().__init__(redact(url))
         parts = urlsplit(url)
         query = parse_qs(parts.query)
@@ -151,7 +151,7 @@ class JanusRoom(Members):
         session, tally = self._session, Tally()
         if session is None:
             return
-        peer = Peer(configuration(self._options.ice_servers), tally)
+        peer = Peer(configuration(self._options), tally)
         try:
             feed.handle = await session.attach(_PLUGIN)
             wish = {"request": "join", "ptype": "subscriber", "room": self._room, "streams": [{"feed": feed.id}]}
@@ -159,7 +159,7 @@ class JanusRoom(Members):
             answer = await peer.answer(offer["sdp"] if offer else "")
             start = {"request": "start", "room": self._room}
             await session.ask(feed.handle, start, {"type": "answer", "sdp": answer})
-        except (TimeoutError, JanusError, ValueError) as error:
+        except (TimeoutError, JanusError, ValueError, SourceError) as error:
             await peer.close(str(error))
             self._tell("stalled", f"{feed.name} can't be received: {error}", feed.name)
             self._lost(feed)

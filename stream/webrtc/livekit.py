@@ -105,9 +105,7 @@ class LiveKitRoom(Members):
     def _explained(self, text: str) -> SourceError:
         text = redact(text.replace(self._token, "***"))[:200]
         low = text.lower()
-        if any(
-            word in low for word in ("401", "403", "unauthorized", "permission", "invalid token", "api key")
-        ):
+        if any(word in low for word in ("401", "403", "unauthorized", "permission", "invalid token", "api key")):
             return SourceAuthError(f"{self.name}: the server refused the token")
         if "404" in low or "not found" in low:
             return SourceNotFoundError(f"{self.name}: there is no such room, or no LiveKit there")

@@ -10,9 +10,14 @@ if TYPE_CHECKING:
     import aiohttp as aiohttp
     import aiortc as aiortc
     from aiohttp import web as web
+    from aioice.ice import StunProtocol as StunProtocol
+    from aioice.ice import TransportPolicy as TransportPolicy
+    from aioice.ice import relayed_candidate as relayed_candidate
+    from aioice.ice import server_reflexive_candidate as server_reflexive_candidate
     from aiortc import sdp as sdp
     from aiortc.jitterbuffer import JitterBuffer as JitterBuffer
     from aiortc.mediastreams import MediaStreamError as MediaStreamError
+    from aiortc.rtcicetransport import connection_kwargs as connection_kwargs
     from aiortc.rtcrtpreceiver import StreamStatistics as StreamStatistics
     from aiortc.rtp import RtcpByePacket as RtcpByePacket
     from aiortc.rtp import RtcpSrPacket as RtcpSrPacket
@@ -34,13 +39,16 @@ else:
         aiohttp = web = _Absent("aiohttp")
     try:
         import aiortc
+        from aioice.ice import StunProtocol, TransportPolicy, relayed_candidate, server_reflexive_candidate
         from aiortc import sdp
         from aiortc.jitterbuffer import JitterBuffer
         from aiortc.mediastreams import MediaStreamError
+        from aiortc.rtcicetransport import connection_kwargs
         from aiortc.rtcrtpreceiver import StreamStatistics
         from aiortc.rtp import RtcpByePacket, RtcpSrPacket
     except ModuleNotFoundError:
         aiortc = sdp = _Absent("aiortc")
+        StunProtocol = TransportPolicy = relayed_candidate = server_reflexive_candidate = connection_kwargs = aiortc
         JitterBuffer = StreamStatistics = object
 
         class MediaStreamError(Exception):

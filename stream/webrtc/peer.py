@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import SourceError
 from ..sources.base import Tally
 from .avsync import Clock
+from .ice import widen
 from .inbox import Inbox
 from .packages import MediaStreamError, aiortc
 from .receiver import Receiver
@@ -52,21 +53,23 @@ class Peer:
         """Return the answer to an offer, candidates included. Raises ValueError where the offer is none."""
         try:
             await self.pc.setRemoteDescription(aiortc.RTCSessionDescription(sdp=offer, type="offer"))
+            widen(self.pc)
             await self.pc.setLocalDescription(await self.pc.createAnswer())
         except SourceError:
             raise
         except Exception as error:  # aiortc's parser raises whatever comes, from KeyError to AssertionError
             raise ValueError(f"no usable offer ({type(error).__name__})") from error
         self._listen()
-        return str(self.pc.localDescription.sdp)
+        return self._described()
 
     async def offer(self, *, audio: bool = True) -> str:
         """Return an offer to receive, candidates included."""
         self.pc.addTransceiver("video", direction="recvonly")
         if audio:
             self.pc.addTransceiver("audio", direction="recvonly")
+        widen(self.pc)
         await self.pc.setLocalDescription(await self.pc.createOffer())
-        return str(self.pc.localDescription.sdp)
+        return self._described()
 
     async def accept(self, answer: str) -> None:
         """Take the answer to the offer. Raises ValueError where it is none."""
@@ -94,12 +97,28 @@ class Peer:
 
     def report(self) -> dict[str, Any]:
         """Return the figures of the connection, by the names of the `stats` event."""
-        figures: dict[str, Any] = {"connection": str(self.pc.connectionState)}
+        figures: dict[str, Any] = {"connection": str(self.pc.connectionState), "path": self.path}
         for kind in ("video", "audio"):
             if kind in self._receivers:
                 figures |= self._receivers[kind].report("" if kind == "video" else "audio_")
         figures["queue_dropped"] = self.inbox.dropped
         return figures
+
+    def _described(self) -> str:
+        """Return the own description. Raises SourceError where nobody could reach us by it."""
+        text = str(self.pc.localDescription.sdp)
+        if "a=candidate:" not in text:
+            raise SourceError("no way to be reached: no TURN server let us in (--ice-server), or there is no network")
+        return text
+
+    @property
+    def path(self) -> str | None:
+        """By what kind of candidate media flow: `host`, `srflx`, `prflx` or `relay`; None while they do not."""
+        for transceiver in self.pc.getTransceivers():
+            connection = getattr(transceiver.receiver.transport.transport, "_connection", None)
+            for pair in getattr(connection, "_nominated", {}).values():
+                return str(pair.protocol.local_candidate.type)
+        return None
 
     def _listen(self) -> None:
         """Notice the checks by which a peer shows that it lives while it sends no media (camera off)."""

@@ -53,7 +53,7 @@ class CallServer(Members):
         self, options: SourceOptions, *, host: str = "127.0.0.1", port: int = 5000, certificate: Path | None = None
     ) -> None:
         check()
-        configuration(options.ice_servers)
+        configuration(options)
         if host not in _LOCAL and not options.token:
             raise ConfigError(
                 f"--host {host}: set a token first (TRUEFEED_TOKEN), or anyone in the network may listen in"

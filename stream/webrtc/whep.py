@@ -43,7 +43,7 @@ class WhepSource(LiveSource):
         super().__init__(redact(url), options)
         self._url, self._token = split(url, options.token)
         self._peer: Peer | None = None
-        configuration(options.ice_servers)  # says now what is wrong
+        configuration(options)  # says now what is wrong
 
     def report(self) -> dict[str, Any] | None:
         """See `Reporting`."""
@@ -67,7 +67,7 @@ class WhepSource(LiveSource):
         return _Subscription(loop, peer, reception, resource, self._token)
 
     async def _join(self) -> tuple[Peer, str | None]:
-        peer = Peer(configuration(self._options.ice_servers), self.tally)
+        peer = Peer(configuration(self._options), self.tally)
         try:
             answer, resource = await self._post(await peer.offer(audio=self._options.audio))
             await peer.accept(answer)
@@ -75,6 +75,8 @@ class WhepSource(LiveSource):
             await peer.close()
             if isinstance(error, ValueError) and not isinstance(error, SourceError):
                 raise SourceError(f"{self.name}: {error}; is this the address of a WHEP stream?") from None
+            if isinstance(error, SourceError) and not str(error).startswith(self.name):
+                raise SourceError(f"{self.name}: {error}") from None
             raise
         return peer, resource
 

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ..errors import SourceError
 from ..sources.base import SourceOptions, Tally
 from .ice import configuration, links
 from .members import unlike
@@ -108,13 +109,16 @@ class Whip:
 
     async def _open(self, wish: str, offer: str) -> web.Response:
         tally = Tally()
-        peer = Peer(configuration(self._options.ice_servers), tally)
+        peer = Peer(configuration(self._options), tally)
         try:
             async with asyncio.timeout(10):
                 answer = await peer.answer(offer)
         except ValueError as error:
             await peer.close()
             return refusal(400, str(error))
+        except SourceError as error:
+            await peer.close()
+            return refusal(503, str(error), {"Retry-After": "10"})
         except BaseException:
             await peer.close()
             raise
