@@ -19,7 +19,7 @@ class Card:
     """What a model expects and promises."""
 
     task: str
-    "`face` (crop to embedding), `face-window` (embeddings to score) or `voice` (samples to score)."
+    "`face` (crop to embedding), `face-window` (embeddings to score), `face-still` (crop to score), `voice` (samples)."
     name: str
     version: str
     input_size: tuple[int, ...] = ()

@@ -21,8 +21,9 @@ from .schedule import Schedule
 from .scorer import FaceScorer
 from .stills import find
 from .summary import Summary, VoiceRecord, summarize
+from .synthesis import StillScorer, Synthesis
 from .tracks import TrackSettings
-from .values import AudioChunk, FaceVerdict, Frame, Image, Track, Verdict, VoiceVerdict, Window
+from .values import AudioChunk, FaceVerdict, Floats, Frame, Image, Track, Verdict, VoiceVerdict, Window
 from .windows import FaceWindow
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Analyzer:
             from .audio import VoiceScorer
 
             self._listener = VoiceScorer(models.voice)
+        self._stills = StillScorer(models.still) if models.still is not None else None
         self._arrived: float | None = None
 
     def frame(self, frame: Frame, bitrate_kbps: float | None = None) -> Verdict | None:
@@ -144,17 +146,22 @@ class Analyzer:
 
     def image(self, image: Image) -> Summary:
         """Score a single picture, HxWx3 BGR, by itself: nothing that was seen before counts, nor is it remembered."""
-        history = History()
+        history, wholes = History(), dict[int, Synthesis]()
         faces = find(self._detector, image)
         crops = self._scorer.crops(image, [face.points for face in faces])
         scale = self._scorer.card.crop_scale
         # One at a time: a picture of a crowd must not need the memory of a hundred crops.
         for number, (face, crop) in enumerate(zip(faces, crops, strict=True), 1):
-            rows, _ = self._scorer.embed([crop])
+            rows, maps = self._scorer.embed([crop])
             logit = float(self._scorer.score([Window(rows, np.zeros(1))])[0])
             doubts = reasons(measure(image, face, crop, scale), self._limits)
             history.add(0.0, number, logit, 1.0, doubts)
-        return summarize(history, self._scorer, self._limits, self._thresholds, still=True)
+            self._note(0.0, number, crop, maps[0], logit, doubts)
+            seen = self._stills.see(image, face.points) if self._stills is not None else None
+            if seen is not None and self._stills is not None:
+                wholes[number] = self._stills.judge(seen[1])
+                self._note_whole(number, *seen)
+        return summarize(history, self._scorer, self._limits, self._thresholds, still=True, wholes=wholes)
 
     def summary(self) -> Summary:
         """Return what is thought of all that was seen and heard so far."""
@@ -185,12 +192,13 @@ class Analyzer:
         if not turn:
             return
         crops = self._scorer.crops(frame.image, [track.face.points for track in turn])
-        rows, _ = self._scorer.embed(crops)
+        rows, maps = self._scorer.embed(crops)
         doubts = []
-        for track, crop, row in zip(turn, crops, rows, strict=True):
+        for track, crop, row, evidence in zip(turn, crops, rows, maps, strict=True):
             scale = self._scorer.card.crop_scale
             quality = measure(frame.image, track.face, crop, scale, bitrate_kbps, frame.loss)
             doubts.append(reasons(quality, self._limits))
+            self._note(frame.t, track.id, crop, evidence, float(row[-1]), doubts[-1])
             self._subjects[track.id].window.push(frame.t, row, not doubts[-1])
         logits = self._scorer.score([self._subjects[track.id].window.window() for track in turn])
         for track, logit, why in zip(turn, logits, doubts, strict=True):
@@ -198,6 +206,12 @@ class Analyzer:
             subject.scored = frame.t
             weight = subject.belief.add(frame.t, float(logit), why)
             self._history.add(frame.t, track.id, float(logit), weight, why)
+
+    def _note(self, t: float, face: int, crop: Image, evidence: Floats, logit: float, doubts: Sequence[str]) -> None:
+        """Do nothing: here stream.explain looks on. evidence is the (h, w) map, logit that of the frame alone."""
+
+    def _note_whole(self, face: int, crop: Image, logit: float, evidence: Floats) -> None:
+        """Do nothing: as _note, for what the model of synthesised faces saw."""
 
     def _verdict(self, track: Track) -> FaceVerdict:
         belief = self._subjects[track.id].belief

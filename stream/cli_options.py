@@ -43,6 +43,7 @@ examples:
   truefeed scan interview.mp4
   truefeed scan evidence/ --json > results.jsonl
   truefeed scan evidence/ --report results.html --jobs 4
+  truefeed scan portrait.jpg --explain heatmaps/ --report portrait.html
   truefeed scan -- -odd-name.mp4                 a name that starts with a dash
 
 Files are told apart by content, not by name. In a folder, hidden files and what is no media are left out.
@@ -206,6 +207,9 @@ def _scan(command: argparse.ArgumentParser) -> None:
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files and folders")
     _json(command, "print one JSON line a file on stdout")
     command.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page to read and to pass on")
+    command.add_argument(
+        "--explain", type=Path, metavar="DIR", help="keep a heat map of each face there: where the evidence lies"
+    )
     command.add_argument("--jobs", type=_as(_jobs), metavar="N", help="files judged at once (default 1)")
     command.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     _model(command)

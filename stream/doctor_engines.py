@@ -92,7 +92,12 @@ def _package(name: str, module: str | None) -> Check:
 
 def models() -> Iterator[Check]:
     """Load each shipped model and say which it is."""
-    for name, needed in (("face.onnx", True), ("face-window.onnx", True), ("voice.onnx", False)):
+    for name, needed in (
+        ("face.onnx", True),
+        ("face-window.onnx", True),
+        ("face-still.onnx", False),
+        ("voice.onnx", False),
+    ):
         try:
             engine = load(WEIGHTS / name, "cpu")
         except EngineError as error:

@@ -20,6 +20,7 @@ from ..engines import EngineError
 from .analyzer import Analyzer
 from .config import Engine
 from .errors import TruefeedError
+from .explain import Explainer
 from .media import Found, Kind, claims_media, is_webp, kind_of, read_animation, read_picture
 from .models import Models, card_of
 from .sources import SourceOptions
@@ -36,10 +37,12 @@ class Job:
     faces: str = "centerface"
     model: Path | None = None
     voice_model: Path | None = None
+    explain: Path | None = None
+    "The folder that gets a heat map of every face; None = none are drawn."
 
     def load(self) -> Models:
         """Raises EngineError, TruefeedError."""
-        return Models.load(self.engine, self.faces, face_model=self.model, voice_model=self.voice_model)
+        return Models.load(self.engine, self.faces, face_model=self.model, voice_model=self.voice_model, stills=True)
 
 
 def judge_all(files: Sequence[Found], job: Job, *, jobs: int = 1) -> Iterator[Report | None]:
@@ -55,7 +58,7 @@ def judge_all(files: Sequence[Found], job: Job, *, jobs: int = 1) -> Iterator[Re
     """
     models = job.load()  # also where others do the work: a wrong model is told at once, and once
     if jobs == 1 or len(files) < 2:
-        yield from (judge(found, models) for found in files)
+        yield from (_judge(found, models, job) for found in files)
         return
     context = multiprocessing.get_context("spawn")  # a fork would copy the runtimes' threads half alive
     with ProcessPoolExecutor(min(jobs, len(files)), context, _begin, (job,)) as pool:
@@ -77,6 +80,14 @@ def _in_order(pool: ProcessPoolExecutor, files: Sequence[Found], ahead: int) -> 
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
+
+
+def _judge(found: Found, models: Models, job: Job) -> Report | None:
+    if job.explain is None:
+        return judge(found, models)
+    explainer = Explainer(models, source=str(found.path))
+    report = judge(found, models, explainer)
+    return explainer.write(report, job.explain) if report is not None and report.faces else report
 
 
 def judge(found: Found, models: Models, analyzer: Analyzer | None = None) -> Report | None:
@@ -139,16 +150,17 @@ def _report(path: Path, kind: Kind, summary: Summary, seconds: float | None, mod
         summary.faces,
         summary.timeline,
         _rounded(seconds, 3),
-        _identity(models, sound=kind == "audio"),
+        _identity(models, sound=kind == "audio", still=kind == "image"),
     )
 
 
-def _identity(models: Models, *, sound: bool) -> dict[str, str]:
+def _identity(models: Models, *, sound: bool, still: bool) -> dict[str, str]:
     if sound and models.voice is None:
         return {}
     engine = models.voice if sound and models.voice is not None else models.face
     card = card_of(engine)
-    return {"name": f"{card.name} {card.version}", "sha256": engine.sha256}
+    name = {"name": f"{card.name} {card.version}", "sha256": engine.sha256}
+    return name | ({"still_sha256": models.still.sha256} if still and models.still is not None else {})
 
 
 def _no_media(found: Found) -> Report | None:
@@ -170,16 +182,16 @@ def _rounded(value: float | None, digits: int) -> float | None:
     return None if value is None else round(value, digits)
 
 
-_models: Models | None = None
-"The models of a worker process."
+_worker: tuple[Models, Job] | None = None
+"What a worker process judges with."
 
 
 def _begin(job: Job) -> None:
-    global _models
+    global _worker
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # end silently: the parent tells what happened
-    _models = job.load()
+    _worker = job.load(), job
 
 
 def _work(found: Found) -> Report | None:
-    assert _models is not None
-    return judge(found, _models)
+    assert _worker is not None
+    return _judge(found, *_worker)

@@ -23,6 +23,8 @@ class Models:
     "Embeddings to score."
     voice: Engine | None
     "Samples to score; None where there is no model of voices."
+    still: Engine | None = None
+    "Crop of a still picture to score: was it rendered as a whole? None where that is not asked."
 
     @classmethod
     def load(
@@ -32,6 +34,7 @@ class Models:
         *,
         face_model: str | Path | None = None,
         voice_model: str | Path | None = None,
+        stills: bool = False,
         threads: int = 1,
     ) -> Models:
         """Load the models.
@@ -41,6 +44,7 @@ class Models:
             faces: the face detector, as in faces.open_detector.
             face_model: instead of the shipped one; its temporal model lies beside it as NAME-window.SUFFIX.
             voice_model: instead of the shipped one.
+            stills: True also loads the model of synthesised faces, where NAME-still.onnx lies beside the face model.
             threads: intra-op threads on a CPU.
 
         Raises:
@@ -59,8 +63,12 @@ class Models:
         voice = None
         if voice_model is not None or (WEIGHTS / VOICE).is_file():
             voice = _load(Path(voice_model or WEIGHTS / VOICE), "voice", beside, threads)
+        still = None
+        still_path = path.with_name(f"{path.stem}-still.onnx")
+        if stills and still_path.is_file():
+            still = _load(still_path, "face-still", beside, threads)
         detector = open_detector(faces, device="cuda" if face.device == "cuda" else "cpu", threads=threads)
-        return cls(detector, face, window, voice)
+        return cls(detector, face, window, voice, still)
 
     def identity(self) -> dict[str, str]:
         """Return name, version and sha256 of the models that make a face's score, for reports and evidence."""
@@ -75,7 +83,7 @@ class Models:
 
     def close(self) -> None:
         """Release the engines."""
-        for engine in (self.face, self.face_window, self.voice):
+        for engine in (self.face, self.face_window, self.voice, self.still):
             if engine is not None:
                 engine.close()
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Literal
 
 from .sinks.human import clock, percent, words
@@ -13,6 +15,8 @@ from .values import Report
 
 _WIDTH, _HEIGHT = 260, 44
 _STATUS: tuple[Literal["fake", "uncertain", "real", "error"], ...] = ("fake", "uncertain", "real", "error")
+EVIDENCE = {"manipulated": "manipulated", "synthesised": "synthesised as a whole"}
+"What speaks for a fake in a still picture, in words."
 _STYLE = """
 :root{--paper:#fbfaf8;--card:#fff;--ink:#1c2024;--soft:#667080;--line:#e3e1dc;--fake:#c4342d;--uncertain:#b7791f;
 --real:#2f855a;--error:#718096}
@@ -34,6 +38,7 @@ td:first-child{overflow-wrap:anywhere;min-width:12rem}
 .status{display:inline-block;border-radius:99px;padding:.05rem .6rem;font-size:.85rem;font-weight:600;color:var(--card)}
 .fake{background:var(--fake)}.uncertain{background:var(--uncertain)}.real{background:var(--real)}
 .error{background:var(--error)}
+img{display:block;width:260px;border-radius:6px;margin:.3rem 0}
 small{color:var(--soft);display:block}svg{display:block}
 .grid{stroke:var(--line)}.mark{fill:none;stroke:var(--ink);stroke-width:1.5;stroke-linejoin:round}
 .dot{fill:var(--ink)}.area{fill:var(--fake);opacity:.13}
@@ -117,10 +122,22 @@ def _part(spots: Sequence[tuple[float, float]]) -> str:
 
 
 def _faces(faces: Sequence[Mapping[str, Any]]) -> str:
-    return "".join(
-        f"<small>{escape(str(face['id']))}: {escape(str(face['status']))}, {percent(face.get('fake'))}</small>"
-        for face in faces
-    )
+    return "".join(map(_face, faces))
+
+
+def _face(face: Mapping[str, Any]) -> str:
+    evidence = EVIDENCE.get(face.get("evidence") or "")
+    told = f"{face['id']}: {face['status']}, {percent(face.get('fake'))}{f', {evidence}' if evidence else ''}"
+    return f"<small>{escape(told)}</small>{_heatmap(face)}"
+
+
+def _heatmap(face: Mapping[str, Any]) -> str:
+    """Put the picture itself into the page: it shall need nothing else."""
+    path = Path(str(face.get("heatmap", "")))
+    if "heatmap" not in face or not path.is_file():
+        return ""
+    data = base64.b64encode(path.read_bytes()).decode()
+    return f'<img src="data:image/png;base64,{data}" alt="heat map of face {escape(str(face["id"]))}">'
 
 
 def _models(reports: Sequence[Report]) -> str:

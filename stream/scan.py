@@ -14,7 +14,7 @@ from .errors import ConfigError, SourceError
 from .interrupt import exits_on_sigterm
 from .judge import Job, judge_all
 from .media import walk
-from .report import page
+from .report import EVIDENCE, page
 from .sinks.human import percent, words
 from .sinks.jsonl import dumps
 from .values import Report
@@ -28,8 +28,15 @@ def command(arguments: argparse.Namespace) -> int:
     target: Path | None = given.get("report")
     if target is not None and not target.absolute().parent.is_dir():
         raise ConfigError(f"--report {target}: there is no such folder")
+    explain: Path | None = given.get("explain")
+    if explain is not None:
+        _folder(explain)
     job = Job(
-        given.get("engine", "auto"), given.get("faces", "centerface"), given.get("model"), given.get("voice_model")
+        given.get("engine", "auto"),
+        given.get("faces", "centerface"),
+        given.get("model"),
+        given.get("voice_model"),
+        explain,
     )
     files = list(walk(arguments.paths))
     progress = _Progress(sys.stderr, len(files), quiet=given.get("quiet", False), lines=arguments.json)
@@ -70,10 +77,23 @@ def line(report: Report) -> dict[str, Any]:
 
 def text(report: Report) -> str:
     """Return the report as a line to read."""
-    why = report.error.removeprefix(f"{report.path}: ") if report.error else words(report.reasons)
+    why = report.error.removeprefix(f"{report.path}: ") if report.error else words(report.reasons) or _evidence(report)
     voice = f"voice {percent(report.voice_probability)}" if report.voice_probability is not None else ""
     figures = f"{report.status:<10}{percent(report.fake_probability):>4}  {voice:<11}"
     return f"{figures}{report.path}{f'  ({why})' if why else ''}"
+
+
+def _evidence(report: Report) -> str:
+    """Name what speaks for a fake in a still picture."""
+    found = dict.fromkeys(face.get("evidence") for face in report.faces if face["status"] == "fake")
+    return ", ".join(EVIDENCE[name] for name in found if name)
+
+
+def _folder(explain: Path) -> None:
+    try:
+        explain.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--explain {explain}: {(error.strerror or 'cannot be made').lower()}") from None
 
 
 def _write(target: Path, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from .fusion import fuse
 from .history import FaceRecord, History
 from .quality import Limits, judge
 from .scorer import FaceScorer
+from .synthesis import Synthesis, join, parts
 from .values import FaceVerdict, Status, VoiceVerdict
 
 
@@ -25,7 +27,7 @@ class Summary:
     voice: float | None
     "That the voice is, 0..1; None where no speech was scored."
     faces: tuple[dict[str, Any], ...]
-    "One a face: id, fake, status, reasons, first, last (media time, s), frames (scored)."
+    "One a face: id, fake, status, reasons, first, last (media time, s), frames (scored); of a still more (synthesis)."
     timeline: tuple[dict[str, float], ...]
     "{t, fake} about one a second, of the most suspicious face, or, where there is none, of the voice."
 
@@ -79,6 +81,7 @@ def summarize(
     *,
     still: bool = False,
     video: bool = True,
+    wholes: Mapping[int, Synthesis] | None = None,
 ) -> Summary:
     """Sum up.
 
@@ -90,12 +93,18 @@ def summarize(
         voice: one verdict over the whole sound.
         still: True for a single picture, which is never too short.
         video: False where there was no picture at all.
+        wholes: whether the face was synthesised as a whole, for the faces of a still picture that were asked that.
     """
-    verdicts = [
+    alone = [
         _face(number, record, scorer.probability(history.logit(number)), limits, thresholds, still)
         for number, record in sorted(history.faces.items())
     ]
-    faces = [_line(verdict, history.faces[verdict.id]) for verdict in verdicts]
+    verdicts, faces = [], []
+    for face in alone:
+        whole = wholes.get(face.id) if wholes else None
+        verdicts.append(join(face, whole, thresholds[1]) if whole else face)
+        more = parts(face, whole, verdicts[-1]) if whole else {}
+        faces.append(_line(verdicts[-1], history.faces[face.id]) | more)
     fused, status, reasons = fuse(verdicts, voice, video=video)
     timeline = tuple(
         {"t": t, "fake": round(scorer.probability(max(logits.values())), 4)} for t, logits in history.timeline()

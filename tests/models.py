@@ -70,6 +70,33 @@ def write_voice(path: Path, *, logit: float) -> Path:
     return path
 
 
+def write_still(path: Path, *, gain: float = 8.0, size: int = 64) -> Path:
+    """Write a model of synthesised stills to which the brighter is the more fake, as write_models does; return path."""
+    nodes = [
+        helper.make_node("AveragePool", ["crops"], ["cells"], kernel_shape=[16, 16], strides=[16, 16]),
+        helper.make_node("ReduceMean", ["cells"], ["grey"], axes=[1], keepdims=0),
+        helper.make_node("Mul", ["grey", "gain"], ["map"]),
+        helper.make_node("ReduceMean", ["map"], ["logit"], axes=[1, 2], keepdims=0),
+    ]
+    inputs = [helper.make_tensor_value_info("crops", FLOAT, ["batch", 3, size, size])]
+    outputs = [
+        helper.make_tensor_value_info("logit", FLOAT, ["batch"]),
+        helper.make_tensor_value_info("map", FLOAT, ["batch", size // 16, size // 16]),
+    ]
+    constants = [numpy_helper.from_array(np.array(gain, np.float32), "gain")]
+    mean = (127.5,) * 3
+    card = Card(
+        *("face-still", "brightness-still", "1"),
+        input_size=(size, size),
+        mean=mean,
+        std=mean,
+        crop_scale=1.2,
+        thresholds=THRESHOLDS,
+    )
+    _save(path, helper.make_graph(nodes, "still", inputs, outputs, constants), card)
+    return path
+
+
 def _face(gain: float, size: int, width: int) -> onnx.GraphProto:
     spread = np.zeros((1, width), np.float32)
     spread[0, 0], spread[0, -1] = 1.0, gain

@@ -124,7 +124,7 @@ def fit(rows: Sequence[Mapping[str, Any]], *, false_positives: float = 0.015, fa
 
 def suspicion(seen: Mapping[str, Any]) -> float | None:
     """The logit of the most suspicious face whose evidence is not doubtful; None where there is none."""
-    return max((float(logit) for _, logit, doubts in seen["tracks"] if not doubts), default=None)
+    return max((float(logit) for _, logit, doubts, *_ in seen["tracks"] if not doubts), default=None)
 
 
 def platt(logits: Numbers, labels: npt.NDArray[np.integer]) -> tuple[float, float]:

@@ -26,7 +26,7 @@ from ..stream.media import Found
 from ..stream.models import FACE, Models, card_of
 from ..stream.quality import Limits, measure
 from ..stream.summary import Summary
-from ..stream.values import AudioChunk, Frame, Image, Track, Verdict, VoiceVerdict
+from ..stream.values import AudioChunk, Floats, Frame, Image, Track, Verdict, VoiceVerdict
 
 _MEASURE_EVERY = 1.0
 "Quality of a face is noted so often, s of media time."
@@ -43,6 +43,7 @@ _CODE = (
     "schedule",
     "scorer",
     "stills",
+    "synthesis",
     "tracks",
     "windows",
 )
@@ -58,6 +59,7 @@ class Witness(Analyzer):
         self.voices: list[list[Any]] = []
         self.quality: list[list[float | None]] = []
         self.pictures: list[list[Any]] = []
+        self._whole: dict[int, float] = {}
         self._measured: dict[int, float] = {}
 
     def frame(self, frame: Frame, bitrate_kbps: float | None = None) -> Verdict | None:
@@ -80,9 +82,12 @@ class Witness(Analyzer):
         found = super().image(image)
         a, b = self._scorer.window_card.calibration
         for face in found.faces:
-            odds = _logit(float(face["fake"]))
-            self.pictures.append([face["id"], (odds - b) / a, _doubts(face["reasons"])])
+            odds = _logit(float(face.get("manipulated", face["fake"])))
+            self.pictures.append([face["id"], (odds - b) / a, _doubts(face["reasons"]), self._whole.get(face["id"])])
         return found
+
+    def _note_whole(self, face: int, crop: Image, logit: float, evidence: Floats) -> None:
+        self._whole[face] = logit
 
     def _score(self, frame: Frame, tracks: Sequence[Track], bitrate_kbps: float | None) -> None:
         super()._score(frame, tracks, bitrate_kbps)
@@ -96,7 +101,10 @@ class Witness(Analyzer):
             self.quality.append([None if v is None else round(float(v), 4) for v in known])
 
     def tracks(self) -> list[list[Any]]:
-        """Return [id, logit, doubts] a face: what `scan` calibrates and judges, before it does."""
+        """Return [id, logit, doubts] a face: what `scan` calibrates and judges, before it does.
+
+        Of a still picture there is a fourth: the logit of having been synthesised as a whole, None where not asked.
+        """
         doubts = {face["id"]: _doubts(face["reasons"]) for face in self.summary().faces}
         return self.pictures or [[i, self._history.logit(i), doubts[i]] for i in sorted(self._history.faces)]
 
@@ -159,6 +167,8 @@ def scorer_key(job: Job, models: Models) -> str:
     parts = [job.faces, models.voice.sha256 if models.voice is not None else ""]
     for path, engine in ((face, models.face), (beside, models.face_window)):
         parts += [engine.device, _fed(card_of(engine)), _weights(path, engine)]
+    if models.still is not None:
+        parts.append(_weights(face.with_name(f"{face.stem}-still.onnx"), models.still) + _fed(card_of(models.still)))
     limits = Limits.of({**card_of(models.face).quality, **card_of(models.face_window).quality})
     parts.append(json.dumps(asdict(limits), sort_keys=True))
     core = Path(stream.__file__).parent

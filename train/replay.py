@@ -17,6 +17,7 @@ from ..stream.fusion import fuse
 from ..stream.line import alarm_settings
 from ..stream.models import Models
 from ..stream.quality import judge
+from ..stream.synthesis import join, synthesis, thresholds
 from ..stream.values import FaceVerdict, Status, Verdict, VoiceVerdict
 
 _NOWHERE = (0.0, 0.0, 0.0, 0.0)
@@ -33,30 +34,37 @@ class Judgement:
     real_at: float = REAL_AT
     alarm: AlarmSettings = field(default_factory=AlarmSettings)
     voice_alarm: AlarmSettings | None = None
+    still: tuple[tuple[float, float], float, float] | None = None
+    "Of the model of synthesised faces: Platt (a, b), and the thresholds of fake and real."
 
     @classmethod
     def of(cls, models: Models) -> Judgement:
         """Take what the live core takes from the cards."""
         card = models.face_window.card or Card("", "", "")
         said = card.thresholds
+        whole = models.still.card if models.still is not None else None
         return cls(
             *card.calibration,
             float(said.get("fake", FAKE_AT)),
             float(said.get("real", REAL_AT)),
             alarm_settings(models.face_window, StreamSettings("")),
+            still=None if whole is None else (whole.calibration, *thresholds(whole.thresholds)),
         )
 
     def probability(self, logit: float) -> float:
         return float(1 / (1 + np.exp(-np.clip(self.a * logit + self.b, -30, 30))))
 
     def face(self, track: list[Any]) -> FaceVerdict:
-        """Judge [id, logit, doubts]."""
-        number, logit, doubts = track
+        """Judge [id, logit, doubts], or, of a still picture, [id, logit, doubts, logit of being synthesised]."""
+        number, logit, doubts, *whole = track
         if logit is None:
             return FaceVerdict(int(number), None, "uncertain", tuple(doubts) or ("too-short",), _NOWHERE)
         fake = self.probability(logit)
         status, reasons = judge(fake, tuple(doubts), self.fake_at, self.real_at)
-        return FaceVerdict(int(number), fake, status, reasons, _NOWHERE)
+        verdict = FaceVerdict(int(number), fake, status, reasons, _NOWHERE)
+        if self.still is None or not whole or whole[0] is None:
+            return verdict
+        return join(verdict, synthesis(float(whole[0]), *self.still), self.real_at)
 
 
 @dataclass(frozen=True, slots=True)
