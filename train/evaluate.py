@@ -16,6 +16,7 @@ from ..stream.models import Models
 from . import layouts, resultcard
 from .assess import assess, cases
 from .gather import gather, select
+from .recode import Recode, recoded
 from .replay import Judgement
 
 _ABOUT = """\
@@ -39,6 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     resultcard.need_matplotlib()
     job = Job(args.engine, args.faces, args.model, args.voice_model)
     args.out.mkdir(parents=True, exist_ok=True)
+    if args.recode is not None:
+        clips = recoded(clips, args.recode, args.out / "recoded", sys.stderr)
     seen = gather(clips, job, args.out / "observed", jobs=args.jobs, err=sys.stderr)
     models = job.load()
     judgement = Judgement.of(models)
@@ -46,9 +49,12 @@ def main(argv: list[str] | None = None) -> int:
         "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "dataset": args.dataset.name,
         "selection": {"split": args.split, "only": args.only, "limit": args.limit},
+        "recoded": None if args.recode is None else str(args.recode),
         "model": identity(models),
         **assess(clips, seen, judgement, rounds=args.rounds),
     }
+    if args.against is not None:
+        result["loss"] = loss(json.loads(args.against.read_text()), result)
     every = cases(clips, seen, judgement)
     write(args.out / "evaluation.json", json.dumps(result, indent=1))
     write(args.out / "observed.json", json.dumps(_raw(clips, seen)))
@@ -67,6 +73,12 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--split", help="only this part, as the data set names it")
     parser.add_argument("--only", metavar="PREFIX", help="only files whose path below DATA begins so")
     parser.add_argument("--limit", type=int, metavar="N", help="at most so many files a method, spread evenly")
+    parser.add_argument(
+        "--recode", type=_recode, metavar="HEIGHTp:RATEk", help="first code every video anew, as in 360p:150k"
+    )
+    parser.add_argument(
+        "--against", type=Path, metavar="FILE", help="evaluation.json of another run: print what AUC was lost since"
+    )
     parser.add_argument("--model", type=Path, metavar="FILE", help="face model instead of the shipped one")
     parser.add_argument("--voice-model", type=Path, metavar="FILE", help="voice model instead of the shipped one")
     parser.add_argument("--engine", default="auto", choices=("auto", "cpu", "cuda", "tensorrt", "openvino"))
@@ -80,10 +92,26 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
+def _recode(text: str) -> Recode:
+    try:
+        return Recode.of(text)
+    except ConfigError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def loss(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return what of each AUC was lost since another evaluation."""
+    pairs = {"all": (before["all"], now["all"])}
+    pairs |= {name: (f, now["by_method"][name]) for name, f in before["by_method"].items() if name in now["by_method"]}
+    values = {name: (f["auc"]["value"], g["auc"]["value"]) for name, (f, g) in pairs.items()}
+    return {name: None if None in (a, b) else round(a - b, 4) for name, (a, b) in values.items()}
+
+
 def identity(models: Models) -> dict[str, str]:
     """Name the models measured."""
     voice = {"voice_sha256": models.voice.sha256} if models.voice is not None else {}
-    return {**models.identity(), **voice}
+    still = {"still_sha256": models.still.sha256} if models.still is not None else {}
+    return {**models.identity(), **voice, **still}
 
 
 def _raw(clips: list[layouts.Clip], seen: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -134,6 +162,8 @@ def text(result: Mapping[str, Any]) -> str:
         f"median after {share(hits['median_seconds_to_alert'], 1)} s",
         f"not scored: {len(files['not_scored'])}, failed: {len(files['failed'])}",
     ]
+    if "loss" in result:
+        lines.append("AUC lost: " + ", ".join(f"{name} {share(value)}" for name, value in result["loss"].items()))
     return "\n".join(lines)
 
 
