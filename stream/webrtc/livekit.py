@@ -90,7 +90,8 @@ class LiveKitRoom(Members):
         servers = [
             rtc.IceServer(urls=[url], username=user or "", password=word or "") for url, user, word in self._servers
         ]
-        options = rtc.RoomOptions(rtc_config=rtc.RtcConfiguration(ice_servers=servers) if servers else None)
+        way = rtc.IceTransportType.TRANSPORT_RELAY if self._options.relay_only else rtc.IceTransportType.TRANSPORT_ALL
+        options = rtc.RoomOptions(rtc_config=rtc.RtcConfiguration(ice_transport_type=way, ice_servers=servers))
         self._over.clear()
         try:
             await room.connect(self._url, self._token, options)

@@ -23,7 +23,8 @@ RATE, BURST = 20.0, 60.0
 "Messages a second that are passed on for one participant, over a while, and at once."
 _WAITING = 100
 "Messages that may wait for a participant before it is let go of."
-_HEARTBEAT = 10.0
+_HEARTBEAT = 30.0
+"Who does not answer a ping within half of it is gone, s."
 
 
 @dataclass(eq=False, slots=True)
