@@ -21,5 +21,5 @@ def command(arguments: argparse.Namespace) -> int:
     # Participants are settings without a URL of their own.
     settings = build(["call"], given, None)
     (stream,) = settings.streams
-    server = CallServer(options_of(stream), **door)
+    server = CallServer(options_of(stream, settings), **door)
     return watch(replace(settings, streams=()), sys.stdout, sys.stderr, rooms=[(server, stream)])

@@ -46,7 +46,7 @@ def watch(
         TruefeedError, EngineError: nothing could be started (a model, a sink, a wrong setting).
     """
     with Interrupt() as interrupt, Outputs(settings, out, err) as outputs:
-        opened, entered, failed = _open(settings.streams, outputs)
+        opened, entered, failed = _open(settings, outputs)
         entered = [*entered, *rooms]
         if not (opened or entered) or interrupt.asked:
             return 1 if failed else 0
@@ -70,8 +70,8 @@ def watch(
 _Opened = tuple[str, Source, StreamSettings]
 
 
-def options_of(stream: StreamSettings) -> SourceOptions:
-    """Return how a stream is to be opened."""
+def options_of(stream: StreamSettings, settings: WatchSettings) -> SourceOptions:
+    """Return how a stream of a run is to be opened."""
     return SourceOptions(
         transport=stream.transport,
         audio=stream.audio,
@@ -81,25 +81,24 @@ def options_of(stream: StreamSettings) -> SourceOptions:
         token=stream.token,
         ice_servers=tuple(stream.ice_server),
         relay_only=stream.relay_only,
+        packets=settings.evidence is not None,
     )
 
 
-def _open(
-    streams: Sequence[StreamSettings], outputs: Outputs
-) -> tuple[list[_Opened], list[tuple[Room, StreamSettings]], int]:
+def _open(settings: WatchSettings, outputs: Outputs) -> tuple[list[_Opened], list[tuple[Room, StreamSettings]], int]:
     """Return the sources that can be tried, with their names, the rooms, and how many are neither."""
     opened: list[_Opened] = []
     rooms: list[tuple[Room, StreamSettings]] = []
     failed = 0
-    for stream in streams:
+    for stream in settings.streams:
         taken = {name for name, _, _ in opened}
         try:
-            room = open_room(stream.url, options_of(stream), stream.title)
+            room = open_room(stream.url, options_of(stream, settings), stream.title)
             if room is not None:
                 room.name = stream.name or room.name
                 rooms.append((room, stream))
                 continue
-            source = open_source(stream.url, options_of(stream))
+            source = open_source(stream.url, options_of(stream, settings))
         except SourceError as error:
             failed += 1
             outputs.absent(free(public(stream), taken), error)

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -96,7 +97,7 @@ class Evidence(Sink):
             return alert
         now = datetime.now(UTC)
         goal = self._free(f"{now:%Y%m%dT%H%M%SZ}-{_slug(alert.source)}-{_slug(alert.subject)}")
-        kept = Alert(alert.source, True, alert.subject, alert.probability, alert.t, str(goal))
+        kept = replace(alert, evidence=str(goal))
         part = Path(tempfile.mkdtemp(prefix=".partial-", dir=self._folder))
         try:
             self._fill(part, kept, now)

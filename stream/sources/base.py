@@ -37,6 +37,8 @@ class SourceOptions:
     "WebRTC only: STUN and TURN servers."
     relay_only: bool = False
     "WebRTC only: reach others through the TURN servers and in no other way."
+    packets: bool = False
+    "WebRTC only: also give the compressed packets, which other sources always do; for evidence."
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,11 @@ class Clock:
         skew = target - self._offset["audio"]
         return skew if abs(skew) < _ABSURD else None
 
+    def at(self, kind: str, pts: int, arrived: float) -> float:
+        """Return the stamp of a frame that is not yet decoded, s; `stamp` may move it by a little."""
+        seconds = pts / _RATES[kind]
+        return seconds + self._offset.setdefault(kind, arrived - seconds)
+
     def stamp(self, kind: str, pts: int, arrived: float) -> float:
         """Return the stamp of a frame, s; pts in units of the track's clock."""
         seconds = pts / _RATES[kind]

@@ -11,10 +11,14 @@ from typing import Literal
 from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
+from .tape import Coded
+
 PICTURES = 4
 "Decoded pictures that may wait: the thread only converts them, so more than one waiting means trouble."
 SOUNDS = 100
 "Two seconds of Opus."
+CODED = 1000
+"Compressed pictures and pieces of sound; a thread that lags by so many has other troubles."
 OLDEST = 1.0
 "A picture that has waited longer is dropped, s."
 
@@ -47,6 +51,20 @@ class Inbox:
         self._entries: deque[Entry] = deque()
         self._waiting = {"video": 0, "audio": 0}
         self._closed: str | None = None
+        self._coded: deque[Coded] = deque(maxlen=CODED)
+
+    def record(self, coded: Coded) -> None:
+        """Keep something compressed; never waits. Nobody is woken: a decoded picture will follow."""
+        with self._changed:
+            if self._closed is None:
+                self._coded.append(coded)
+
+    def recorded(self) -> list[Coded]:
+        """Take everything compressed, oldest first."""
+        with self._changed:
+            found = list(self._coded)
+            self._coded.clear()
+        return found
 
     def put(self, entry: Entry) -> None:
         """Append; never waits."""

@@ -151,7 +151,7 @@ class JanusRoom(Members):
         session, tally = self._session, Tally()
         if session is None:
             return
-        peer = Peer(configuration(self._options), tally)
+        peer = Peer(configuration(self._options), tally, packets=self._options.packets)
         try:
             feed.handle = await session.attach(_PLUGIN)
             wish = {"request": "join", "ptype": "subscriber", "room": self._room, "streams": [{"feed": feed.id}]}

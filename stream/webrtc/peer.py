@@ -21,15 +21,16 @@ class Peer:
     Args:
         configuration: STUN and TURN servers.
         tally: counts for the source.
+        packets: also give what is compressed.
     """
 
-    def __init__(self, configuration: aiortc.RTCConfiguration, tally: Tally) -> None:
+    def __init__(self, configuration: aiortc.RTCConfiguration, tally: Tally, *, packets: bool = False) -> None:
         self.pc = aiortc.RTCPeerConnection(configuration)
         self.inbox = Inbox()
         self.tally = tally
         self.channels: list[aiortc.RTCDataChannel] = []
         self.created = time.monotonic()
-        self._clock = Clock()
+        self._clock, self._packets = Clock(), packets
         self._receivers: dict[str, Receiver] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._heard: float | None = None
@@ -152,7 +153,9 @@ class Peer:
         receiver = next(r for r in self.pc.getReceivers() if r.track is track)
         extra = track.kind in self._receivers
         if not extra:
-            self._receivers[track.kind] = Receiver(receiver, track.kind, self._clock, self.tally)
+            self._receivers[track.kind] = Receiver(
+                receiver, track.kind, self._clock, self.tally, self.inbox if self._packets else None
+            )
             self._start(self._receivers[track.kind].tend())
         self._start(self._drain(track, None if extra else self._receivers[track.kind]))
 

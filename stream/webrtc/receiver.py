@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, Literal
 
 from ..sources.base import Tally
 from .avsync import Clock
-from .inbox import Entry
+from .inbox import Entry, Inbox
 from .packages import RtcpByePacket, RtcpSrPacket, StreamStatistics, aiortc
+from .tape import KEYFRAME_EVERY, Coded
 from .watched import attach
 
 _TICK = 0.1
@@ -19,12 +20,25 @@ _NACK_MOST = 64
 
 
 class Receiver:
-    """One track as it comes in."""
+    """One track as it comes in.
 
-    def __init__(self, receiver: aiortc.RTCRtpReceiver, kind: str, clock: Clock, tally: Tally) -> None:
+    Args:
+        receiver: of aiortc; it has not started.
+        kind: `video` or `audio`.
+        clock: of the peer.
+        tally: counts for the source.
+        tape: takes what is compressed, where that is wanted.
+    """
+
+    def __init__(
+        self, receiver: aiortc.RTCRtpReceiver, kind: str, clock: Clock, tally: Tally, tape: Inbox | None = None
+    ) -> None:
         self.heard: float | None = None
         self._receiver, self._kind, self._clock, self._tally = receiver, kind, clock, tally
         self._gate, self._buffer, self._missing = attach(receiver, kind)
+        self._tape = tape
+        if tape is not None:
+            self._gate.keep = self._keep
         self._ssrc: int | None = None
         self._counted: StreamStatistics | None = None
         self._pli = self._nack = self._frames = 0
@@ -78,7 +92,8 @@ class Receiver:
                 self._measure()
 
     async def _repair(self, ssrc: int, now: float) -> None:
-        if self._gate.waiting and now - self._asked >= _PLI_EVERY:
+        stale = self._tape is not None and now - max(self._gate.keyed, self._asked) > KEYFRAME_EVERY
+        if (self._gate.waiting and now - self._asked >= _PLI_EVERY) or stale:
             self._asked = now
             self._pli += 1
             await self._receiver._send_rtcp_pli(ssrc)
@@ -86,6 +101,12 @@ class Receiver:
         if missing:
             self._nack += 1
             await self._receiver._send_rtcp_nack(ssrc, missing[-_NACK_MOST:])
+
+    def _keep(self, codec: str, frame: Any, key: bool, arrived: float) -> None:
+        assert self._tape is not None
+        stamp = self._clock.at(self._kind, frame.timestamp, arrived)
+        kind: Literal["video", "audio"] = "video" if self._kind == "video" else "audio"
+        self._tape.record(Coded(kind, codec, bytes(frame.data), stamp, key, arrived))
 
     def _measure(self) -> None:
         """Sum up what came since the last time. aiortc's own report has only one of the picture's two streams."""

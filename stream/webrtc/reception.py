@@ -18,6 +18,7 @@ from ..sources.live import TICK, StalledError
 from ..sources.timeline import Timeline
 from ..values import AudioChunk, Frame, StateChange
 from .inbox import Entry, Inbox
+from .tape import Tape
 
 CONNECTING = 15.0
 "A peer has so long to come through, s."
@@ -69,6 +70,7 @@ class Reception:
         self._peer, self._timeline, self._tally = peer, timeline, tally
         self._stall, self._patient, self._signalled, self._audio = stall, patient, signalled, audio
         self._shape: tuple[int, ...] | None = None
+        self._tape = Tape()
         self._online = False
         self._began = self._media_at = self._picture_at = time.monotonic()
         self._pictures = self._media = False
@@ -81,6 +83,7 @@ class Reception:
         inbox = self._peer.inbox
         while not stop.is_set():
             entry = inbox.take(TICK)
+            yield from self._tape.packets(inbox.recorded())
             now = time.monotonic()
             if entry is None:
                 if inbox.closed is not None:

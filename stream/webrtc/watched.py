@@ -41,6 +41,10 @@ class Gate(queue.Queue[Any]):
         self.codec: str | None = None
         self.origin: int | None = None
         "What aiortc subtracts from RTP timestamps."
+        self.keep: Callable[[str, Any, bool, float], object] | None = None
+        "Takes what goes to the decoder as well: codec, frame, whether it is a keyframe, and when it arrived, s."
+        self.keyed = float("-inf")
+        "When the latest keyframe came, s."
         self._gap = False
         self._known: dict[int, tuple[float, float | None, bool]] = {}
 
@@ -57,24 +61,26 @@ class Gate(queue.Queue[Any]):
         codec, frame = item
         self.codec = codec.name
         self.origin = getattr(frame, "rtp", frame.timestamp) - frame.timestamp
-        if self.kind == "video" and not self._admits(codec.name, frame.data):
+        arrived = getattr(frame, "arrived", None) or time.monotonic()
+        if self.kind == "video" and not self._admits(codec.name, frame.data, arrived):
             return
         rate = None
         if self.kind == "video":
             self.bitrate.add(frame.timestamp / 90000, len(frame.data))
             rate = self.bitrate.kbps
-        arrived = getattr(frame, "arrived", None) or time.monotonic()
         self._known[frame.timestamp] = arrived, rate, self._gap
         self._gap = False
         while len(self._known) > _REMEMBERED:
             self._known.pop(next(iter(self._known)))
+        if self.keep is not None:
+            self.keep(codec.name, frame, self.keyed == arrived or self.kind == "audio", arrived)
         super().put(item)
 
-    def _admits(self, codec: str, data: bytes) -> bool:
+    def _admits(self, codec: str, data: bytes, arrived: float) -> bool:
         if self.qsize() >= BACKLOG:  # the decoder is too slow for this stream
             self.waiting = True
         elif is_keyframe(codec, data):
-            self.waiting = False
+            self.waiting, self.keyed = False, arrived
         if self.waiting:
             self.skipped += 1
             self._gap = True

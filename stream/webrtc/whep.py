@@ -67,7 +67,7 @@ class WhepSource(LiveSource):
         return _Subscription(loop, peer, reception, resource, self._token)
 
     async def _join(self) -> tuple[Peer, str | None]:
-        peer = Peer(configuration(self._options), self.tally)
+        peer = Peer(configuration(self._options), self.tally, packets=self._options.packets)
         try:
             answer, resource = await self._post(await peer.offer(audio=self._options.audio))
             await peer.accept(answer)

@@ -109,7 +109,7 @@ class Whip:
 
     async def _open(self, wish: str, offer: str) -> web.Response:
         tally = Tally()
-        peer = Peer(configuration(self._options), tally)
+        peer = Peer(configuration(self._options), tally, packets=self._options.packets)
         try:
             async with asyncio.timeout(10):
                 answer = await peer.answer(offer)
