@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import chromium
 import janus_server
 import pytest
 
@@ -11,7 +17,7 @@ pytest.importorskip("aiortc")
 
 from models import write_models
 from truefeed.stream.cli import main
-from webrtc_runs import free_port, long_clip, publisher, truefeed
+from webrtc_runs import HERE, free_port, long_clip, publisher, truefeed
 
 pytestmark = pytest.mark.skipif(not janus_server.available(), reason="Janus is not installed: apt-get install janus")
 
@@ -58,3 +64,61 @@ def test_no_server_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     error = capsys.readouterr().err
     assert "connection refused" in error
     assert "s3cret" not in error
+
+
+@contextmanager
+def page() -> Iterator[str]:
+    """Serve the page that publishes."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(HERE)))
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/janus_page.html"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.skipif(not chromium.available(), reason="Chromium is not installed: apt-get install chromium")
+def test_a_browser_turns_its_camera_off_and_on_shrinks_leaves_and_returns(tmp_path: Path) -> None:
+    clip, model = long_clip(tmp_path), write_models(tmp_path)
+    devices = chromium.fake_devices(tmp_path / "short.mp4", tmp_path)
+    with janus_server.Janus(tmp_path / "janus") as janus, page() as address:
+        url = f"janus+{janus.url}?room=1234"
+        with (
+            truefeed("watch", url, "--model", model) as running,
+            chromium.Chromium(tmp_path / "profile", *devices) as browser,
+        ):
+            running.wait(event="stream", state="online", source=url)
+            browser.go(address)
+            enter = f"join('{janus.url}', 'Ann')"
+            browser.evaluate(enter)
+            running.wait(90, event="verdict", participant="Ann")
+            assert running.wait(30, event="stats", participant="Ann")["codec"] == "VP8"
+
+            start = len(running.events)
+            browser.evaluate("camera(false)")
+            running.wait(30, start=start, event="stream", state="stalled", participant="Ann")
+            with publisher(janus.url, clip, "--janus", "Bob"):  # comes later, and is no worse for it
+                running.wait(90, start=start, event="verdict", participant="Bob")
+            browser.evaluate("microphone(false)")
+            browser.evaluate("camera(true)")
+            running.wait(60, start=start, event="stream", state="online", participant="Ann")
+
+            start = len(running.events)
+            browser.evaluate("smaller(2)")
+            running.wait(90, start=start, event="stats", participant="Ann", width=160)
+            running.wait(60, start=start, event="verdict", participant="Ann")
+
+            browser.evaluate("leave()")
+            running.wait(30, event="summary", participant="Ann")
+            start = len(running.events)
+            browser.evaluate(enter)
+            running.wait(90, start=start, event="verdict", participant="Ann")
+            assert running.end() == 0
