@@ -13,19 +13,16 @@ from ..errors import SourceError
 from ..sources.base import SourceOptions, Tally
 from .ice import configuration, links
 from .members import unlike
-from .packages import sdp, web
+from .offers import faster, trickle, ufrag, wrong
+from .packages import web
 from .participant import ParticipantSource
 from .peer import Peer
 
 _LARGEST = 65536
 "Of an offer, bytes."
-_SECTIONS = 4
-"A camera, a microphone, a data channel, and one to spare."
 MOST = 16
 "Participants at once."
 _SDP, _FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"
-_START = "x-google-start-bitrate=1500;x-google-min-bitrate=300"
-"A browser otherwise takes the better part of a minute to send 720p."
 
 
 @dataclass(eq=False, slots=True)
@@ -96,9 +93,9 @@ class Whip:
         if len(body) > _LARGEST:
             return refusal(413, "the offer is too long")
         offer = body.decode("utf-8", "replace")
-        wrong = _wrong(offer)
-        if wrong is not None:
-            return wrong
+        refused = wrong(offer)
+        if refused is not None:
+            return refusal(*refused)
         if len(self.sessions) + self._opening >= MOST:
             return refusal(503, "the room is full", {"Retry-After": "10"})
         self._opening += 1
@@ -132,11 +129,11 @@ class Whip:
             leave=lambda why: _soon(loop, self.leave, key, why),
             audio=self._options.audio,
         )
-        session = Session(name, peer, source, f'"{secrets.token_hex(8)}"', _ufrag(offer))
+        session = Session(name, peer, source, f'"{secrets.token_hex(8)}"', ufrag(offer))
         self.sessions[key] = session
         self._arrived(session)
         headers = {"Location": f"/session/{key}", "ETag": session.etag, "Accept-Patch": _FRAGMENT}
-        response = web.Response(status=201, text=_faster(answer), content_type=_SDP, headers=headers)
+        response = web.Response(status=201, text=faster(answer), content_type=_SDP, headers=headers)
         for link in links(self._options.ice_servers):
             response.headers.add("Link", link)
         return response
@@ -152,7 +149,7 @@ class Whip:
         if len(body) > _LARGEST:
             return refusal(413, "too long")
         text = body.decode("utf-8", "replace")
-        restart = _ufrag(text) not in ("", session.fragment)
+        restart = ufrag(text) not in ("", session.fragment)
         condition = request.headers.get("If-Match")
         if restart or condition == "*":
             return refusal(422, "ICE restart is not supported: publish again")
@@ -161,7 +158,7 @@ class Whip:
         if condition != session.etag:
             return refusal(412, "this session has another ETag")
         try:
-            await _trickle(session.peer, text)
+            await trickle(session.peer, text)
         except (ValueError, IndexError, AssertionError, KeyError):
             return refusal(400, "no usable candidates")
         return web.Response(status=204, headers={"ETag": session.etag})
@@ -210,48 +207,3 @@ def _soon(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *arg
 def _named(request: web.Request) -> str:
     wish = request.match_info.get("name") or request.query.get("name") or "guest"
     return re.sub(r"[^\w .'-]+", "", wish).strip()[:40] or "guest"
-
-
-def _wrong(offer: str) -> web.Response | None:
-    """Return why an offer is refused before anything is made for it."""
-    try:
-        media = sdp.SessionDescription.parse(offer).media
-    except Exception:  # the parser raises whatever comes, from IndexError to AssertionError
-        return refusal(400, "no usable offer")
-    if not offer.startswith("v=0") or not any(m.kind in ("video", "audio") for m in media):
-        return refusal(400, "the offer has neither video nor sound")
-    if len(media) > _SECTIONS:
-        return refusal(422, f"too many tracks ({len(media)}): one camera and one microphone are taken")
-    if any(m.direction not in ("sendonly", "sendrecv") for m in media if m.kind in ("video", "audio")):
-        return refusal(422, "only what is sent is taken: sendonly, please")
-    return None
-
-
-def _ufrag(text: str) -> str:
-    found = re.search(r"^a=ice-ufrag:(\S+)", text, re.MULTILINE)
-    return found[1] if found else ""
-
-
-def _faster(answer: str) -> str:
-    """Ask a browser to begin with a good picture, rather than to work up to it."""
-    lines = []
-    for line in answer.split("\r\n"):
-        fmtp = re.match(r"a=fmtp:(\d+) (?!apt=)", line)
-        if fmtp and re.search(rf"^a=rtpmap:{fmtp[1]} H264/", answer, re.MULTILINE):
-            line += f";{_START}"
-        lines.append(line)
-        vp8 = re.match(r"a=rtpmap:(\d+) VP8/", line)
-        if vp8:
-            lines.append(f"a=fmtp:{vp8[1]} {_START}")
-    return "\r\n".join(lines)
-
-
-async def _trickle(peer: Peer, text: str) -> None:
-    mid: str | None = None
-    for line in text.splitlines()[:200]:
-        if line.startswith("a=mid:"):
-            mid = line[6:].strip()
-        elif line.startswith("a=candidate:"):
-            candidate = sdp.candidate_from_sdp(line[12:])
-            candidate.sdpMid = mid or "0"
-            await peer.pc.addIceCandidate(candidate)
