@@ -107,7 +107,7 @@ function take(event) {
   if (event.event === "room") {
     wait = 1000;
     if (me && me !== event.name) gone(me);
-    me = event.name; tile(me).picture(stream.getVideoTracks().length ? stream : null, "Camera off"); list();
+    me = event.name; tile(me).state({state: "waiting", detail: ""}); tile(me).picture(stream.getVideoTracks().length ? stream : null, "Camera off"); list();
   }
   links.take(event);
 }

@@ -37,7 +37,7 @@ class Tile {
   }
   pill(word, status) {
     this.find(".status").textContent = word; this.find(".status").className = "pill status " + status;
-    this.root.className = "tile " + status;
+    this.root.className = "tile is-" + status;
   }
   state(event) {
     if (event.state === "online") return;
