@@ -49,7 +49,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _export_head(args: argparse.Namespace, face: Card, embedding: torch.Tensor) -> None:
     head = read_head(args.head)
-    length = head.settings.rows
+    length, moves = head.settings.rows, head.settings.motion
+    if moves:
+        still = torch.cat([torch.randn(len(embedding), moves - 1), torch.ones(len(embedding), 1)], 1)
+        embedding = torch.cat([embedding[:, :-1], still, embedding[:, -1:]], 1)
     card = Card(
         task="face-window",
         name=face.name,
@@ -57,7 +60,7 @@ def _export_head(args: argparse.Namespace, face: Card, embedding: torch.Tensor) 
         input_size=(length, embedding.shape[1]),
         window=WINDOW_S,
         rate=RATE_HZ,
-        training={**_history(args.head), "encoder_sha256": sha256(args.out / "face.onnx")},
+        training={**_history(args.head), "encoder_sha256": sha256(args.out / "face.onnx"), "motion": moves},
     )
     ages = torch.arange(length - 1, -1, -1).float().repeat(len(embedding), 1) / RATE_HZ
     mask = (torch.arange(length)[None] >= torch.arange(len(embedding))[:, None] * 6).float()

@@ -16,6 +16,9 @@ from .follow import Follower, FollowSettings
 from .fusion import VOICE_AGE, fuse
 from .history import History
 from .models import Models, card_of
+from .motion import EVERY as MOTION_EVERY
+from .motion import Recent, absent
+from .motion import measure as motion
 from .quality import Limits, judge, measure, reasons
 from .schedule import Schedule
 from .scorer import FaceScorer
@@ -55,6 +58,8 @@ class _Subject:
     belief: Belief
     seen: float
     scored: float = float("-inf")
+    watched: float = float("-inf")
+    "When its motion was last measured, media time, s."
 
 
 class Analyzer:
@@ -81,6 +86,7 @@ class Analyzer:
         self._detector = models.detector
         self._follower = Follower(models.detector, self.settings.follow, self.settings.tracks)
         self._subjects: dict[int, _Subject] = {}
+        self._recent = Recent()
         self._history = History()
         self._seen_video = False
         self._voices: deque[VoiceVerdict] = deque(maxlen=8)
@@ -107,6 +113,7 @@ class Analyzer:
         self._seen_video = True
         if frame.discontinuity:
             self._reset_video()
+        self._recent.push(frame.t, frame.image)
         if not self._schedule.due(frame.t):
             return None
         tracks = self._follower.update(frame.image, frame.t)
@@ -153,7 +160,7 @@ class Analyzer:
         # One at a time: a picture of a crowd must not need the memory of a hundred crops.
         for number, (face, crop) in enumerate(zip(faces, crops, strict=True), 1):
             rows, maps = self._scorer.embed([crop])
-            logit = float(self._scorer.score([Window(rows, np.zeros(1))])[0])
+            logit = float(self._scorer.score([Window(self._scorer.rows(rows, absent(1)), np.zeros(1))])[0])
             doubts = reasons(measure(image, face, crop, scale), self._limits)
             history.add(0.0, number, logit, 1.0, doubts)
             self._note(0.0, number, crop, maps[0], logit, doubts)
@@ -177,6 +184,7 @@ class Analyzer:
     def _reset_video(self) -> None:
         self._follower.reset()
         self._schedule.reset()
+        self._recent.clear()
         self._subjects.clear()
 
     def _score(self, frame: Frame, tracks: Sequence[Track], bitrate_kbps: float | None) -> None:
@@ -192,7 +200,8 @@ class Analyzer:
         if not turn:
             return
         crops = self._scorer.crops(frame.image, [track.face.points for track in turn])
-        rows, maps = self._scorer.embed(crops)
+        embeddings, maps = self._scorer.embed(crops)
+        rows = self._scorer.rows(embeddings, self._motion(frame.t, turn))
         doubts = []
         for track, crop, row, evidence in zip(turn, crops, rows, maps, strict=True):
             scale = self._scorer.card.crop_scale
@@ -206,6 +215,20 @@ class Analyzer:
             subject.scored = frame.t
             weight = subject.belief.add(frame.t, float(logit), why)
             self._history.add(frame.t, track.id, float(logit), weight, why)
+
+    def _motion(self, t: float, turn: Sequence[Track]) -> Floats:
+        """Return (n, COLUMNS) how each face moves beside its head, where that is due and can be known."""
+        rows = absent(len(turn))
+        images = self._recent.images(t) if self._scorer.wants_motion else None
+        if images is None:
+            return rows
+        for row, track in zip(rows, turn, strict=True):
+            subject = self._subjects[track.id]
+            # A face that was not there a moment ago may come with another scene.
+            if t - subject.scored <= MOTION_EVERY * 2 and t - subject.watched >= MOTION_EVERY:
+                subject.watched = t
+                row[:] = motion(images, track.face.points)
+        return rows
 
     def _note(self, t: float, face: int, crop: Image, evidence: Floats, logit: float, doubts: Sequence[str]) -> None:
         """Do nothing: here stream.explain looks on. evidence is the (h, w) map, logit that of the frame alone."""

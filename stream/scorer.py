@@ -30,6 +30,17 @@ class FaceScorer:
         found = self._face.run({"crops": blob(crops, self.card)})
         return np.asarray(found["embedding"], np.float32), np.asarray(found["map"], np.float32)
 
+    @property
+    def wants_motion(self) -> bool:
+        """Say whether the window model takes what stream.motion measures."""
+        return bool(self.window_card.training.get("motion"))
+
+    def rows(self, embeddings: Floats, motion: Floats) -> Floats:
+        """Return what the window model takes a frame: (n, D), or with (n, COLUMNS) of motion before the last column."""
+        if not self.wants_motion:
+            return embeddings
+        return np.concatenate([embeddings[:, :-1], motion, embeddings[:, -1:]], 1)
+
     def score(self, windows: Sequence[Window]) -> Floats:
         """Return (n,) logits, before calibration."""
         found = self._window.run(pack(windows, self.window_card.input_size[0]))

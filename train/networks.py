@@ -51,6 +51,8 @@ class HeadSettings:
     heads: int = 4
     rows: int = 64
     "Longest window, scored frames."
+    motion: int = 0
+    "Columns of stream.motion in a row, before its last one; 0 = none."
 
 
 class WindowHead(nn.Module):
@@ -72,9 +74,33 @@ class WindowHead(nn.Module):
         self.gain = nn.Parameter(torch.ones(1))
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
+        if settings.motion:
+            self.register_buffer("motion_mean", torch.zeros(settings.motion - 1))
+            self.register_buffer("motion_spread", torch.ones(settings.motion - 1))
+            self.register_buffer("motion_gain", torch.zeros(1))
 
     def forward(self, rows: Tensor, ages: Tensor, mask: Tensor) -> Tensor:
         """Take (B, L, D) rows, (B, L) ages in s and (B, L) mask, 1 where a row is present; give (B,) logits."""
+        if not self.settings.motion:
+            return self._seen(rows, ages, mask)
+        cut = rows.shape[2] - 1 - self.settings.motion
+        seen = self._seen(torch.cat([rows[..., :cut], rows[..., -1:]], 2), ages, mask)
+        return seen + self._moved(rows[..., cut:-1], mask)
+
+    def _moved(self, motion: Tensor, mask: Tensor) -> Tensor:
+        """(B,): how far the mean measures of motion lie from those of genuine video, in its spreads, times a gain.
+
+        Nothing here learns from fakes: whatever trembles and flickers more than genuine faces do is suspicious. What
+        lies on the other side counts half, and a few moments count little.
+        """
+        present = motion[..., -1:] * mask[..., None]
+        count = present.sum(1)
+        mean = (motion[..., :-1] * present).sum(1) / count.clamp_min(1)
+        far = ((mean - self.motion_mean) / self.motion_spread).clamp(-2, 4)
+        far = torch.where(far < 0, far / 2, far)
+        return (far.sum(1) * (count / (count + 6))[:, 0]) * self.motion_gain
+
+    def _seen(self, rows: Tensor, ages: Tensor, mask: Tensor) -> Tensor:
         count = mask.sum(1, keepdim=True).clamp_min(1)
         frame = rows[..., -1]
         mean = (frame * mask).sum(1, keepdim=True) / count
@@ -109,3 +135,21 @@ class WindowHead(nn.Module):
             1, keepdim=True
         ).clamp_min(1)
         return torch.cat([spread / 4, flicker / 4], 1)
+
+
+class StillNet(nn.Module):
+    """Crop of a still picture to the logit that the whole face was synthesised.
+
+    A generator that renders the whole picture leaves no blend: its traces are in texture and structure everywhere.
+    """
+
+    def __init__(self, dropout: float = 0.3) -> None:
+        super().__init__()
+        self.trunk = EfficientNetLite0()
+        self.drop = nn.Dropout(dropout)
+        self.logit = nn.Linear(1280, 1)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """Take (B, 3, S, S), normalised; give (B,)."""
+        logit: Tensor = self.logit(self.drop(self.trunk(crops)[1].mean((2, 3))))
+        return logit[:, 0]

@@ -39,6 +39,7 @@ _CODE = (
     "follow",
     "history",
     "judge",
+    "motion",
     "quality",
     "schedule",
     "scorer",
