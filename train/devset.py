@@ -58,15 +58,33 @@ def embed(model: nn.Module, clips: Clips, rows: npt.NDArray[np.integer], size: i
     return np.concatenate(out)
 
 
-def video_auc(clips: Clips, rows: npt.NDArray[np.integer], logits: Floats) -> dict[str, float]:
-    """Video AUC on the dev part, a method against the genuine clips and all together; a clip scores its mean logit."""
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Clips of the dev part, one row a clip."""
+
+    label: npt.NDArray[np.integer]
+    method: npt.NDArray[np.str_]
+    target: npt.NDArray[np.str_]
+    "Who is seen."
+    score: npt.NDArray[np.floating]
+    "Mean logit of the clip's rows."
+
+
+def video_scores(clips: Clips, rows: npt.NDArray[np.integer], logits: Floats) -> Scores:
+    """Take the (n,) logits of the rows together clip by clip."""
     names, first, member = np.unique(clips.clip[rows], return_index=True, return_inverse=True)
     score = np.bincount(member, logits) / np.bincount(member)
     dev = np.char.startswith(names, "dev/")
-    label, method = clips.label[rows][first], clips.method[rows][first]
+    at = rows[first][dev]
+    return Scores(clips.label[at], clips.method[at], clips.target[at], score[dev])
+
+
+def video_auc(clips: Clips, rows: npt.NDArray[np.integer], logits: Floats) -> dict[str, float]:
+    """Video AUC on the dev part, a method against the genuine clips and all together; a clip scores its mean logit."""
+    found = video_scores(clips, rows, logits)
     out = {}
-    for name in sorted(set(method[dev & (label == 1)])):
-        keep = dev & ((label == 0) | (method == name))
-        out[name] = auc(label[keep], score[keep])
-    out["all"] = auc(label[dev], score[dev])
+    for name in sorted(set(found.method[found.label == 1])):
+        keep = (found.label == 0) | (found.method == name)
+        out[name] = auc(found.label[keep], found.score[keep])
+    out["all"] = auc(found.label, found.score)
     return out
