@@ -7,11 +7,12 @@ from importlib import import_module
 
 from ..stream.errors import MissingExtraError
 
-_MODULES = {"face": "face", "voice": "voice", "int8": "quantize"}
+_MODULES = {"face": "face", "still": "still", "voice": "voice", "int8": "quantize"}
 _USAGE = """\
-usage: truefeed export [face|voice|int8] [options]
+usage: truefeed export [face|still|voice|int8] [options]
 
   face   the face model to ONNX, proved against the network (the default)
+  still  the model of synthesised faces in still pictures, likewise
   voice  the voice model to ONNX, likewise
   int8   an 8-bit variant of a face model in ONNX, with a report of what that changes
 
