@@ -8,34 +8,42 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnx.compose
+import onnx.version_converter
 import torch
 
 from ..engines import Card, load
 from ..stream.audio import RATE
+from ..stream.errors import ConfigError
 from ..train.voice_net import VoiceNet
 from ..train.voice_score import read
-from .onnx import ParityError, sha256, write
+from .onnx import ParityError, sha256, stamp, write
 
 WINDOW_S = 4.0
 TOLERANCE = 1e-3
 "Greatest difference allowed between the network and the file, in units of the logit."
+STARTED_FROM = "distillmos 0.9.1 (Microsoft, MIT): weights/distill_mos_v7.pt, trained on by voice_tune"
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="truefeed export voice", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help="last.pt of `truefeed train voice`")
+    parser.add_argument("--front", type=Path, required=True, help="front.onnx that it was trained with")
     parser.add_argument("--results", type=Path, help="results.json of `python -m truefeed.train.voice_eval`")
     parser.add_argument("--out", type=Path, required=True, help="the .onnx file")
     args = parser.parse_args(argv)
     model, state = read(args.checkpoint)
+    if state["front"] != sha256(args.front):
+        raise ConfigError(f"{args.front}: not the front end that {args.checkpoint} was trained with")
     results = json.loads(args.results.read_text()) if args.results else {}
-    worst = export(model, card(state, results, sha256(args.checkpoint)), args.out)
+    worst = export(model, args.front, card(state, results, args), args.out)
     size = args.out.stat().st_size / 1e6
     sys.stderr.write(f"{args.out}  {size:.1f} MB  sha256 {sha256(args.out)}\n  worst difference {worst:.1e}\n")
     return 0
 
 
-def card(state: dict[str, object], results: dict[str, object], checkpoint: str) -> Card:
+def card(state: dict[str, object], results: dict[str, object], args: argparse.Namespace) -> Card:
     calibration = results.get("calibration", (1.0, 0.0))
     assert isinstance(calibration, (list, tuple))
     thresholds = results.get("thresholds", {"fake": 0.9, "real": 0.1, "alert": 0.9, "clear": 0.6})
@@ -43,7 +51,7 @@ def card(state: dict[str, object], results: dict[str, object], checkpoint: str) 
     return Card(
         task="voice",
         name="truefeed-voice",
-        version="0.1.0",
+        version="0.2.0",
         input_size=(round(WINDOW_S * RATE),),
         window=WINDOW_S,
         rate=float(RATE),
@@ -54,22 +62,35 @@ def card(state: dict[str, object], results: dict[str, object], checkpoint: str) 
             "command": state["command"],
             "seed": state["seed"],
             "data": state["data"],
-            "checkpoint_sha256": checkpoint,
+            "started_from": STARTED_FROM,
+            "front": load(args.front, "cpu").card.training,  # type: ignore[union-attr]
+            "checkpoint_sha256": sha256(args.checkpoint),
             "results": results.get("summary", {}),
         },
     )
 
 
-def export(model: VoiceNet, description: Card, path: Path) -> float:
-    """Write the network to path with its card; return the worst difference over several lengths and batches.
+def export(model: VoiceNet, front: Path, description: Card, path: Path) -> float:
+    """Write the front end with the perceptrons behind it to path, with the card.
 
-    Raises ParityError, and leaves nothing behind, where ONNX Runtime differs by more than TOLERANCE.
+    Returns the worst difference over several lengths and batches from the front end and the network run apart.
+    Raises ParityError, and leaves nothing behind, where it is more than TOLERANCE.
     """
-    example = torch.randn(2, 2 * RATE) * 0.03
-    shapes = ({0: torch.export.Dim("batch", min=1, max=256), 1: torch.export.Dim.DYNAMIC},)
-    part = path.with_suffix(".part.onnx")
-    write(model, (example,), ["samples"], ["logit"], shapes, description, part)
-    worst = difference(model, part)
+    rows = torch.zeros(2, model.settings.size)
+    head, part = path.with_suffix(".head.onnx"), path.with_suffix(".part.onnx")
+    shapes = ({0: torch.export.Dim("batch", min=1, max=256)},)
+    write(model, (rows,), ["rows"], ["logit"], shapes, description, head)
+    first, second = onnx.load(str(front)), onnx.compose.add_prefix(onnx.load(str(head)), "head_", rename_outputs=False)
+    second = (
+        onnx.version_converter.convert_version(second, _opset(first)) if _opset(first) != _opset(second) else second
+    )
+    first.ir_version = second.ir_version = max(first.ir_version, second.ir_version)
+    del first.metadata_props[:]  # its card; two cannot be merged
+    merged = onnx.compose.merge_models(first, second, io_map=[("row", "head_rows")])
+    stamp(merged, description)
+    part.write_bytes(merged.SerializeToString())
+    head.unlink()
+    worst = difference(model, front, part)
     if not worst <= TOLERANCE:
         part.unlink()
         raise ParityError(f"{path}: differs from the network by {worst:.2e}, more than {TOLERANCE:.0e}")
@@ -77,16 +98,20 @@ def export(model: VoiceNet, description: Card, path: Path) -> float:
     return worst
 
 
+def _opset(model: onnx.ModelProto) -> int:
+    return int(next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")))
+
+
 @torch.no_grad()
-def difference(model: VoiceNet, path: Path) -> float:
-    """Return the greatest difference of the logits between the network and the file."""
-    engine = load(path, "cpu")
+def difference(model: VoiceNet, front: Path, path: Path) -> float:
+    """Return the greatest difference of the logits between the two apart and the file."""
+    apart, engine = load(front, "cpu"), load(path, "cpu")
     random = torch.Generator().manual_seed(0)
     gaps = []
     for rows, seconds in ((1, 0.5), (1, 1.0), (3, 2.5), (1, 4.0), (2, 4.0)):
         samples = torch.randn(rows, round(seconds * RATE), generator=random) * 0.03
         samples *= torch.linspace(0.1, 2.0, samples.shape[1]).sin()  # not stationary, as speech is not
-        theirs = model(samples).numpy()
+        theirs = model(torch.from_numpy(apart.run({"samples": samples.numpy()})["row"])).numpy()
         ours = engine.run({"samples": samples.numpy()})["logit"]
         if ours.shape != theirs.shape:
             raise ParityError(f"{path}: logit has shape {ours.shape}, not {theirs.shape}")

@@ -15,6 +15,7 @@ soundfile = pytest.importorskip("soundfile")
 
 from truefeed.engines import WEIGHTS, Card, load  # noqa: E402
 from truefeed.export import voice as exporting  # noqa: E402
+from truefeed.export import voice_front as exporting_front  # noqa: E402
 from truefeed.stream.audio import RATE, level  # noqa: E402
 from truefeed.stream.errors import TruefeedError  # noqa: E402
 from truefeed.stream.values import Floats  # noqa: E402
@@ -22,11 +23,14 @@ from truefeed.train import voice  # noqa: E402
 from truefeed.train.channel import disturbed, lossy, through  # noqa: E402
 from truefeed.train.metrics import auc  # noqa: E402
 from truefeed.train.voice_copies import KINDS, copy  # noqa: E402
-from truefeed.train.voice_data import build, family, read  # noqa: E402
-from truefeed.train.voice_net import VoiceNet  # noqa: E402
+from truefeed.train.voice_data import Clip, build, family, read  # noqa: E402
+from truefeed.train.voice_front import ROW, Front, pretrained  # noqa: E402
+from truefeed.train.voice_net import VoiceNet, VoiceSettings, VoiceStats  # noqa: E402
 from truefeed.train.voice_score import read as read_net  # noqa: E402
 from truefeed.train.voice_score import window  # noqa: E402
-from truefeed.train.voice_splits import split  # noqa: E402
+from truefeed.train.voice_splits import split, tunes  # noqa: E402
+from truefeed.train.voice_tables import Answers, cell, min_dcf  # noqa: E402
+from truefeed.train.voice_tune import tune  # noqa: E402
 
 DATA = Path(os.environ.get("TRUEFEED_DATA", Path(__file__).parents[2] / "shared" / "data")) / "voice"
 CODECS = [("libopus", 16000), ("libmp3lame", 32000), ("aac", 32000), ("pcm_mulaw", 64000), ("g722", 64000)]
@@ -128,49 +132,100 @@ def test_generators_are_grouped_by_how_they_make_a_waveform(generator: str, sour
     assert family(generator, source) == expected
 
 
-def test_the_network_takes_any_length_and_does_not_hear_polarity() -> None:
+@pytest.fixture(scope="module")
+def front(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A front end as the trainings read it, of random weights."""
     torch.manual_seed(0)
-    net = VoiceNet().eval()
+    path = tmp_path_factory.mktemp("front") / "front.onnx"
+    windows = [voiced(90 + 20 * number, 1, number) for number in range(6)]
+    assert exporting_front.export(Front().eval(), windows, Card("voice-front", "none", "0"), path) > 0.98
+    return path
+
+
+def test_the_front_end_takes_any_length_and_does_not_hear_polarity(front: Path) -> None:
+    stats = VoiceStats().eval()
     samples = torch.from_numpy(voiced(130, 4, 1))[None]
     with torch.no_grad():
-        for count in (8000, 16000, 56000, 64000):
-            assert net(samples[:, :count]).shape == (1,)
-        pictures = net.stats.spectra(samples)
-        flipped = net.stats.spectra(-samples)
-        louder = net(0.5 * samples)
+        pictures, flipped, louder = stats.spectra(samples), stats.spectra(-samples), stats(0.5 * samples)
     for one, other in zip(pictures, flipped, strict=True):
         assert one.shape[1] == 224
         torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)
     assert torch.isfinite(louder).all()
+    engine = load(front, "cpu")
+    for count in (8000, 16000, 56000, 64000):
+        row = engine.run({"samples": samples[:, :count].numpy()})["row"]
+        assert row.shape == (1, ROW)
+        assert np.isfinite(row).all()
 
 
-def test_training_goes_on_where_it_stopped_and_the_export_is_proved(dataset: Path, tmp_path: Path) -> None:
+def test_the_encoder_does_not_hear_loudness() -> None:
+    encoder = Front().encoder.eval()
+    samples = torch.from_numpy(voiced(130, 1, 1))[None]
+    with torch.no_grad():
+        torch.testing.assert_close(encoder(samples), encoder(0.25 * samples), atol=1e-3, rtol=1e-3)
+
+
+def test_weights_that_are_not_those_of_the_release_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "other.pt").write_bytes(b"other")
+    with pytest.raises(ValueError, match=r"distillmos 0\.9\.1"):
+        pretrained(tmp_path / "other.pt")
+
+
+def test_tuning_moves_the_encoder_and_keeps_its_normalisation(dataset: Path) -> None:
+    pytest.importorskip("pyworld")
+    net = Front()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    assert tunes("s0")
+    tune(net, build(dataset, 0), 2, 4, np.random.default_rng(0))
+    moved = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+    assert any(name.startswith("encoder.convs.0") for name in moved)
+    assert not any("running" in name for name in moved)
+
+
+def test_training_goes_on_where_it_stopped_and_the_export_is_proved(dataset: Path, front: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyworld")
     words = ["--dataset", str(dataset), "--out", str(tmp_path / "run"), "--seed", "3", "--batch-size", "8"]
+    words += ["--front", str(front)]
     assert voice.main([*words, "--epochs", "1"]) == 0
     assert voice.main([*words, "--epochs", "2", "--resume"]) == 0
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]
     assert all(np.isfinite(line["loss"]) for line in lines)
-    path = tmp_path / "voice.onnx"
-    assert exporting.main(["--checkpoint", str(tmp_path / "run" / "last.pt"), "--out", str(path)]) == 0
+    path, checkpoint = tmp_path / "voice.onnx", tmp_path / "run" / "last.pt"
+    assert exporting.main(["--checkpoint", str(checkpoint), "--front", str(front), "--out", str(path)]) == 0
     engine = load(path, "cpu")
     assert engine.card is not None
     assert engine.card.task == "voice"
     assert engine.card.input_size == (64000,)
+    assert "distillmos 0.9.1" in engine.card.training["started_from"]
     assert str(tmp_path) not in engine.card.to_json()
-    net, _ = read_net(tmp_path / "run" / "last.pt")
+    net, _ = read_net(checkpoint)
     samples = window(read(dataset / "0.flac"))[None]
     with torch.no_grad():
-        expected = net(torch.from_numpy(samples)).numpy()
+        expected = net(torch.from_numpy(load(front, "cpu").run({"samples": samples})["row"])).numpy()
     np.testing.assert_allclose(engine.run({"samples": samples})["logit"], expected, atol=1e-3)
+    other = tmp_path / "other.onnx"
+    other.write_bytes(b"another")
+    with pytest.raises(TruefeedError, match=r"other\.onnx"):
+        exporting.main(["--checkpoint", str(checkpoint), "--front", str(other), "--out", str(path)])
 
 
-def test_an_export_that_differs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_export_that_differs_is_refused(front: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
+    net = VoiceNet(VoiceSettings(size=ROW)).eval()
     with pytest.raises(exporting.ParityError, match="differs"):
-        exporting.export(VoiceNet().eval(), Card("voice", "none", "0"), tmp_path / "voice.onnx")
+        exporting.export(net, front, Card("voice", "none", "0"), tmp_path / "voice.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_cost_of_errors_is_that_of_the_better_constant_answer_at_worst() -> None:
+    labels = np.array([0, 0, 0, 1, 1])
+    assert min_dcf(labels, np.array([0.0, 1, 2, 3, 4])) == 0.0
+    assert min_dcf(labels, np.array([4.0, 3, 2, 1, 0])) == 1.0
+    clips = [
+        Clip(np.zeros((3, 9), np.int16), bool(y), "g", "g" if y else "real", "s", str(y), "dev", "") for y in labels
+    ]
+    assert cell(Answers(np.array([0.0, 1, 2, 3, 4]), clips))[0] == 1.0
 
 
 def test_a_fold_shares_neither_families_nor_genuine_speakers(dataset: Path) -> None:
@@ -187,7 +242,7 @@ def test_a_fold_shares_neither_families_nor_genuine_speakers(dataset: Path) -> N
 
 def test_a_manifest_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(TruefeedError, match=r"manifest\.csv"):
-        voice.main(["--dataset", str(tmp_path), "--out", str(tmp_path / "run")])
+        voice.main(["--dataset", str(tmp_path), "--out", str(tmp_path / "run"), "--front", str(tmp_path / "no.onnx")])
 
 
 @pytest.mark.skipif(not (WEIGHTS / "voice.onnx").exists(), reason="no voice model is shipped")

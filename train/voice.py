@@ -1,34 +1,38 @@
-"""Train the voice model: `truefeed train voice --dataset DIR --epochs 40 --batch-size 128`."""
+"""Train the voice model: `truefeed train voice --dataset DIR --epochs 12 --batch-size 128`."""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..engines import load as load_engine
 from .metrics import auc, eer
 from .voice_data import Clip, licences
 from .voice_data import load as load_clips
-from .voice_net import VoiceNet
+from .voice_net import VoiceNet, VoiceSettings
+from .voice_rows import LEARN, TWO, Rows
 from .voice_rows import load as load_rows
-from .voice_score import score
 from .voice_splits import FOLDS, split
 
 RATE_MAX = 1e-3
 WARM = 0.3
 "Share of the steps over which the rate rises."
+OFFSET = 10.0
+"Scale of a domain's offset, so that it moves faster than the weights."
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -37,23 +41,19 @@ def main(argv: list[str] | None = None) -> int:
     torch.manual_seed(args.seed)
     cache = args.cache or args.out
     clips = load_clips(args.dataset, cache / "clips.npz", args.seed, args.extra)
-    rows = load_rows(clips, cache / "rows.npz")
-    kept, out = split(clips, args.fold)
-    chosen = {id(clip) for clip in kept}
-    mine = np.array([id(clips[i]) in chosen for i in rows.clip])
-    values = torch.from_numpy(rows.values[mine].astype(np.float32))
-    owners = [clips[i] for i in rows.clip[mine]]
-    labels = torch.tensor([float(c.fake) for c in owners])
-    odds = torch.from_numpy(_odds(owners))
-    model = VoiceNet()
-    model.centre.copy_(values.mean(0))
-    model.spread.copy_(values.std(0) + 1e-3)
-    optimizer = torch.optim.AdamW(model.members.parameters(), lr=RATE_MAX, weight_decay=0.1)
+    rows = load_rows(clips, load_engine(args.front, "cpu", threads=1), cache / "rows.npz")
+    lessons, out = _lessons(clips, rows, args.fold)
+    model = VoiceNet(VoiceSettings(size=lessons.values.shape[1]))
+    model.centre.copy_(lessons.values.mean(0))
+    model.spread.copy_(lessons.values.std(0) + 1e-3)
+    lessons.values = model.normal(lessons.values)
+    offsets = nn.Parameter(torch.zeros(int(lessons.domains.max()) + 1))
+    groups: list[dict[str, Any]] = [{"params": model.members.parameters()}, {"params": [offsets], "weight_decay": 0.01}]
+    optimizer = torch.optim.AdamW(groups, lr=RATE_MAX, weight_decay=0.1)
     args.out.mkdir(parents=True, exist_ok=True)
     checkpoint = args.out / "last.pt"
-    epoch = _resume(checkpoint, model, optimizer) if args.resume else 0
-    values = model.normal(values)
-    steps = max(1, len(values) // args.batch_size)
+    epoch = _resume(checkpoint, model, optimizer, offsets) if args.resume else 0
+    steps = max(1, len(lessons.values) // args.batch_size)
     while epoch < args.epochs:
         begin, losses = time.process_time(), []
         torch.manual_seed(args.seed * 1000 + epoch)
@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
         for step in range(steps):
             for group in optimizer.param_groups:
                 group["lr"] = _rate((epoch * steps + step) / (args.epochs * steps))
-            loss = _step(model, values, labels, odds, args.batch_size)
+            loss = _step(model, lessons, offsets, args.batch_size)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
@@ -73,17 +73,55 @@ def main(argv: list[str] | None = None) -> int:
             "cpu_s": round(time.process_time() - begin, 1),
         }
         if epoch == args.epochs:
-            line |= _check(model, out)
+            line |= _check(model, clips, rows, out)
         _log(args.out / "log.jsonl", line)
-        _save(checkpoint, model, optimizer, epoch, args, argv)
+        _save(checkpoint, model, optimizer, offsets, epoch, args, argv)
     return 0
+
+
+@dataclass
+class Lessons:
+    """What a training reads, one entry a window."""
+
+    values: Tensor
+    "(n, size)."
+    labels: Tensor
+    "(n,), 1 for spoof."
+    odds: Tensor
+    "(n,), chance to be drawn."
+    domains: Tensor
+    "(n,), which recordings a window is of: a page, a corpus; 0 where only one label is known of them."
+
+
+def _lessons(clips: Sequence[Clip], rows: Rows, fold: int | None) -> tuple[Lessons, list[int]]:
+    """Return what to learn from, and the indices of the clips that are held out."""
+    kept, out = split(clips, fold)
+    chosen, held = {id(clip) for clip in kept}, {id(clip) for clip in out}
+    mine = (rows.part == LEARN) & np.array([id(clips[i]) in chosen for i in rows.clip])
+    owners = [clips[i] for i in rows.clip[mine]]
+    lessons = Lessons(
+        torch.from_numpy(rows.values[mine].astype(np.float32)),
+        torch.tensor([float(c.fake) for c in owners]),
+        torch.from_numpy(_odds(owners)),
+        torch.from_numpy(_domains(owners)),
+    )
+    return lessons, [i for i, clip in enumerate(clips) if id(clip) in held]
+
+
+def _domains(owners: Sequence[Clip]) -> npt.NDArray[np.int64]:
+    genuine, spoof = ({c.domain for c in owners if c.fake == fake} for fake in (False, True))
+    names = {name: number for number, name in enumerate(sorted(genuine & spoof), 1)}
+    return np.array([names.get(c.domain, 0) for c in owners])
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="truefeed train voice", description=__doc__)
     parser.add_argument("--dataset", type=Path, required=True, help="folder with a manifest.csv (see voice_data)")
+    parser.add_argument(
+        "--front", type=Path, required=True, help="front.onnx of `python -m truefeed.export.voice_front`"
+    )
     parser.add_argument("--extra", type=Path, help="a second folder of the same form")
-    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--fold", type=int, choices=range(len(FOLDS)), help="hold these families and speakers out")
     parser.add_argument("--out", type=Path, default=Path("runs/voice"))
@@ -113,27 +151,36 @@ def _rate(done: float) -> float:
     return RATE_MAX * 0.5 * (1 + float(np.cos(np.pi * (done - WARM) / (1 - WARM))))
 
 
-def _step(model: VoiceNet, values: Tensor, labels: Tensor, odds: Tensor, size: int) -> Tensor:
-    """The loss of one batch: each member draws its own windows, so that members differ."""
+def _step(model: VoiceNet, lessons: Lessons, offsets: Tensor, size: int) -> Tensor:
+    """The loss of one batch: each member draws its own windows, so that members differ.
+
+    An offset a domain takes up how a page or a corpus sounds and how much of it is spoof; it is left out of use, and
+    what remains is what tells the labels apart within each of them.
+    """
     losses = []
+    known = offsets * (torch.arange(len(offsets)) > 0)
     for member in model.members:
-        drawn = torch.multinomial(odds, size, replacement=True)
-        x = values[drawn] + 0.1 * torch.randn(size, values.shape[1])
-        losses.append(F.binary_cross_entropy_with_logits(member(x)[:, 0], labels[drawn] * 0.96 + 0.02))
+        drawn = torch.multinomial(lessons.odds, size, replacement=True)
+        logits = member(lessons.values[drawn])[:, 0] + known[lessons.domains[drawn]] * OFFSET
+        losses.append(F.binary_cross_entropy_with_logits(logits, lessons.labels[drawn] * 0.96 + 0.02))
     return torch.stack(losses).mean() * len(losses)
 
 
-def _check(model: VoiceNet, out: Sequence[Clip]) -> dict[str, Any]:
-    if not out:
+@torch.no_grad()
+def _check(model: VoiceNet, clips: Sequence[Clip], rows: Rows, out: Sequence[int]) -> dict[str, Any]:
+    values, owners = rows.asked(TWO, out)
+    if not len(values):
         return {}
-    logits, labels = score(model, out), np.array([int(c.fake) for c in out])
-    return {"held_out": len(out), "auc": round(auc(labels, logits), 4), "eer": round(eer(labels, logits), 4)}
+    logits = model.eval()(torch.from_numpy(values)).numpy()
+    labels = np.array([int(clips[i].fake) for i in owners])
+    return {"held_out": len(labels), "auc": round(auc(labels, logits), 4), "eer": round(eer(labels, logits), 4)}
 
 
 def _save(
     path: Path,
     model: VoiceNet,
     optimizer: torch.optim.Optimizer,
+    offsets: Tensor,
     epoch: int,
     args: argparse.Namespace,
     argv: Sequence[str] | None,
@@ -144,7 +191,9 @@ def _save(
     state = {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
+        "offsets": offsets.detach(),
         "epoch": epoch,
+        "front": hashlib.sha256(args.front.read_bytes()).hexdigest(),
         "settings": asdict(model.settings),
         "seed": args.seed,
         "data": licences(args.dataset) + (licences(args.extra) if args.extra else []),
@@ -155,13 +204,14 @@ def _save(
     part.replace(path)
 
 
-def _resume(path: Path, model: VoiceNet, optimizer: torch.optim.Optimizer) -> int:
+def _resume(path: Path, model: VoiceNet, optimizer: torch.optim.Optimizer, offsets: Tensor) -> int:
     """Load a checkpoint where there is one; return how many epochs are done."""
     if not path.exists():
         return 0
     state = torch.load(path, map_location="cpu", weights_only=True)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
+    offsets.data.copy_(state["offsets"])
     return int(state["epoch"])
 
 

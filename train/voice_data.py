@@ -47,6 +47,11 @@ class Clip:
     path: str
     "Of the file, or of the genuine clip that a copy was made from."
 
+    @property
+    def domain(self) -> str:
+        """Whose recordings these are: copies that were made of a corpus count as that corpus."""
+        return {"gen_copysyn_tc100": "librispeech_tc100", "gen_copysyn_rav": "ravdess"}.get(self.source, self.source)
+
     def version(self, index: int) -> Floats:
         return np.asarray(self.samples[index], np.float32) / np.float32(32767 * 4)
 

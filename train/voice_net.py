@@ -1,4 +1,4 @@
-"""The voice network: from 16 kHz samples to one logit, front end inside.
+"""Statistics of spectra and phases, and the perceptrons that read a row of the front end (see voice_front).
 
 Spectra of 32 ms every 5 ms, 62 Hz to 7 kHz on a linear scale, make three pictures:
 
@@ -7,7 +7,7 @@ Spectra of 32 ms every 5 ms, 62 Hz to 7 kHz on a linear scale, make three pictur
 - how evenly it advances in frequency, cos(second difference over bins): 1 for a single pulse, as the glottis makes it.
 
 The phase pictures do not depend on delay, polarity or gain, and hardly on a tone control. Statistics over time of each
-bin, which have no weights and so nothing to fit, go to a few small perceptrons whose logits are averaged.
+bin, which have no weights and so nothing to fit, are the first part of a row; the perceptrons' logits are averaged.
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ SIZE = KINDS * BINS // SMOOTH
 
 @dataclass(frozen=True)
 class VoiceSettings:
-    """Size of the network."""
+    """Size of the perceptrons."""
 
-    hidden: int = 256
+    size: int
+    "Numbers in a row."
+    hidden: int = 64
     members: int = 4
     "Perceptrons, each from its own random start."
     dropout: float = 0.4
@@ -124,35 +126,32 @@ def _weighted(picture: Tensor, weight: Tensor) -> Tensor:
 
 
 class VoiceNet(nn.Module):
-    """Samples (B, N), 16 kHz, N from 8000 on, at -30 dBFS, to logits (B,): above 0 is made by a machine."""
+    """Rows (B, size) of the front end to logits (B,): above 0 is made by a machine."""
 
     centre: Tensor
     spread: Tensor
 
-    def __init__(self, settings: VoiceSettings | None = None) -> None:
+    def __init__(self, settings: VoiceSettings) -> None:
         super().__init__()
-        self.settings = settings or VoiceSettings()
-        self.stats = VoiceStats()
-        self.register_buffer("centre", torch.zeros(SIZE))
-        self.register_buffer("spread", torch.ones(SIZE))
-        self.members = nn.ModuleList(_perceptron(self.settings) for _ in range(self.settings.members))
+        self.settings = settings
+        self.register_buffer("centre", torch.zeros(settings.size))
+        self.register_buffer("spread", torch.ones(settings.size))
+        self.members = nn.ModuleList(_perceptron(settings) for _ in range(settings.members))
 
-    def forward(self, samples: Tensor) -> Tensor:
-        x = self.normal(self.stats(samples))
+    def forward(self, rows: Tensor) -> Tensor:
+        x = self.normal(rows)
         return torch.stack([member(x)[:, 0] for member in self.members]).mean(0)
 
     def normal(self, rows: Tensor) -> Tensor:
-        """Statistics (B, SIZE) on the scale of the training set, outliers cut."""
+        """Rows on the scale of the training set, outliers cut."""
         return ((rows - self.centre) / self.spread).clamp(-5, 5)
 
 
 def _perceptron(s: VoiceSettings) -> nn.Sequential:
     return nn.Sequential(
-        nn.Dropout(0.2),
-        nn.Linear(SIZE, s.hidden),
+        nn.Dropout(s.dropout),
+        nn.Linear(s.size, s.hidden),
         nn.ReLU(),
         nn.Dropout(s.dropout),
-        nn.Linear(s.hidden, 32),
-        nn.ReLU(),
-        nn.Linear(32, 1),
+        nn.Linear(s.hidden, 1),
     )

@@ -1,4 +1,4 @@
-"""A network of voices as an engine, and a stretch of speech heard through the live path: scorer, fusion, alarm."""
+"""The front end and its perceptrons as one engine, and speech heard through the live path: scorer, fusion, alarm."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ CHUNK = RATE // 10
 
 
 class NetEngine:
-    """A network in memory behind the Engine protocol."""
+    """A front end (samples to row) and perceptrons in memory (row to logit) behind the Engine protocol."""
 
-    def __init__(self, model: nn.Module, card: Card) -> None:
-        self._model = model.eval()
+    def __init__(self, front: Engine, model: nn.Module, card: Card) -> None:
+        self._front, self._model = front, model.eval()
         self.card: Card | None = card
-        self.sha256 = ""
+        self.sha256 = front.sha256
         self.device = "cpu"
 
     @torch.no_grad()
     def run(self, inputs: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, npt.NDArray[np.float32]]:
-        return {"logit": self._model(torch.from_numpy(inputs["samples"])).numpy()}
+        row = np.asarray(self._front.run(inputs)["row"], np.float32)
+        return {"logit": self._model(torch.from_numpy(row)).numpy()}
 
     def close(self) -> None:
         pass

@@ -1,4 +1,8 @@
-"""Windows of the clips, sent through channels and reduced to the network's statistics; computed once and kept."""
+"""Windows of the clips, sent through channels and the front end; computed once and kept.
+
+The windows to learn from are cut to lengths drawn alike for both labels, those to be asked about to one length: in the
+data genuine files are longer than spoof ones, and a mean over time can tell how long it went on.
+"""
 
 from __future__ import annotations
 
@@ -10,67 +14,96 @@ from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
+from ..engines import Engine
 from ..stream.audio import RATE, level
-from .channel import disturbed
+from ..stream.values import Floats
+from .channel import disturbed, lossy, through
 from .voice_data import VERSIONS, Clip
-from .voice_net import VoiceStats
 
-DRAWS = 4
-"Windows of each clip; a copy of a clip has one, through the very channel of one of the original's."
+DRAWS = 2
+"Windows of each clip to learn from, the first one clean; a copy has one, through the very channel of the original's."
 LENGTHS = (16000, 24000, 32000, 40000)
-"Samples; drawn alike for both labels, so that the length of the files, which differs, cannot be seen."
+"Samples."
+COPIES = 3
+"Kinds of copies, of five, that are taken of each clip."
+LEARN = "learn"
+TWO, ONE, HALF, FOUR, OPUS = "2 s", "1 s", "0.5 s", "4 s", "2 s, Opus 16 kbit/s, 5% loss"
+ASKED = {TWO: 2.0, ONE: 1.0, HALF: 0.5, FOUR: 4.0, OPUS: 2.0}
+"Names of what a clip is asked about, and the seconds at its start that are heard."
 
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Statistics of windows."""
+    """Rows of windows."""
 
     values: npt.NDArray[np.float16]
-    "(n, SIZE)."
+    "(n, ROW)."
     clip: npt.NDArray[np.int64]
     "(n,), index of the clip that each came from."
+    part: npt.NDArray[np.str_]
+    "(n,), LEARN or a name in ASKED."
+
+    def asked(self, name: str, clips: Sequence[int]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Rows of these clips under a name of ASKED, and whose they are; clips too short for it are not among them."""
+        where = np.flatnonzero((self.part == name) & np.isin(self.clip, clips))
+        return self.values[where].astype(np.float32), self.clip[where]
 
 
-def load(clips: Sequence[Clip], cache: Path) -> Rows:
-    """Compute, or read what an earlier run computed from the same clips."""
+def load(clips: Sequence[Clip], front: Engine, cache: Path) -> Rows:
+    """Compute, or read what an earlier run computed from the same clips with the same front end."""
     if not cache.exists():
-        rows = _compute(clips)
+        rows = _compute(clips, front)
         cache.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(cache, X=rows.values, clip=rows.clip)
+        np.savez(cache, values=rows.values, clip=rows.clip, part=rows.part, front=front.sha256)
     with np.load(cache) as file:
-        return Rows(file["X"], file["clip"])
+        if str(file["front"]) != front.sha256:
+            raise ValueError(f"{cache}: computed with another front end; remove it")
+        return Rows(file["values"], file["clip"], file["part"])
 
 
-@torch.no_grad()
-def _compute(clips: Sequence[Clip]) -> Rows:
-    stats = VoiceStats().eval()
-    values, index = [], []
+def _compute(clips: Sequence[Clip], front: Engine) -> Rows:
+    values, index, parts = [], [], []
     for number, clip in enumerate(clips):
-        for window in _windows(clip):
-            values.append(stats(torch.from_numpy(level(window)[None]))[0].numpy().astype(np.float16))
+        for part, window in [*_lessons(clip), *_questions(clip)]:
+            values.append(front.run({"samples": level(window)[None]})["row"][0].astype(np.float16))
             index.append(number)
+            parts.append(part)
         if number % 100 == 99:
-            sys.stderr.write(f"\rwindows of {number + 1} of {len(clips)} clips")
-    sys.stderr.write("\n")
-    return Rows(np.nan_to_num(np.stack(values)), np.array(index))
+            sys.stderr.write(f"windows of {number + 1} of {len(clips)} clips\n")
+    return Rows(np.nan_to_num(np.stack(values)), np.array(index), np.array(parts))
 
 
-def _windows(clip: Clip) -> Iterator[npt.NDArray[np.float32]]:
+def _lessons(clip: Clip) -> Iterator[tuple[str, Floats]]:
     if clip.split != "train":
         return
     total = clip.samples.shape[1]
-    is_copy = clip.family.startswith("copy-")
-    if not is_copy:
-        yield clip.version(0)[: min(total, 4 * RATE) // 8000 * 8000]
-    draws = [crc32((clip.path + clip.family).encode()) % DRAWS] if is_copy else range(DRAWS)
+    draws: Sequence[int] = range(DRAWS)
+    if clip.family.startswith("copy-"):
+        key = crc32(f"{clip.path} {clip.family}".encode())
+        if key % 5 >= COPIES:
+            return
+        draws = [key // 5 % DRAWS]
     for draw in draws:
         # Seeded by the path, which a copy shares with its original.
         rng = np.random.default_rng((crc32(clip.path.encode()), draw))
-        length = int(rng.choice(LENGTHS))
-        length = length if length <= total else total // 8000 * 8000
+        length = min(int(rng.choice(LENGTHS)), total // 8000 * 8000)
         start, version = int(rng.integers(total - length + 1)), int(rng.integers(VERSIONS))
-        seed = int(rng.integers(1 << 31))
-        window = clip.version(version)[start : start + length]
-        yield disturbed(window, np.random.default_rng(seed)) if rng.random() < 0.7 else window
+        window = clip.version(version if draw else 0)[start : start + length]
+        yield LEARN, disturbed(window, rng) if draw else window
+
+
+def _questions(clip: Clip) -> Iterator[tuple[str, Floats]]:
+    """The start of a clip; all lengths for the clips that are never learnt from, one for the others."""
+    if clip.family.startswith("copy-"):
+        return
+    for name, seconds in ASKED.items():
+        if clip.split == "train" and name not in (TWO, OPUS):
+            continue
+        window = clip.version(0)[: round(seconds * RATE)]
+        if len(window) < round(min(seconds, 3.0) * RATE):
+            continue
+        if name == OPUS:
+            rng = np.random.default_rng(crc32(clip.path.encode()))
+            window = lossy(through(window, "libopus", 16_000), 0.05, rng)
+        yield name, window[: len(window) // 8000 * 8000]
