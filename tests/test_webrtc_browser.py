@@ -46,8 +46,8 @@ def shown(browser: chromium.Chromium, name: str, running: Running, file: Path) -
     """Wait for the picture of somebody with a fresh verdict on a face over it."""
     tile = f"tiles.get('{name}')"
     browser.until(f"{tile} && {tile}.last && {tile}.last.faces.length > 0", 90, lambda: running.events[-3:])
-    browser.until(f"{tile}.video.videoWidth > 0 && {tile}.video.currentTime > 0", 60)
-    browser.until(f"performance.now() - {tile}.seen < 500 && {tile}.last.faces.length > 0", 60)
+    browser.until(f"{tile}?.video.videoWidth > 0 && {tile}.video.currentTime > 0", 60)
+    browser.until(f"performance.now() - {tile}?.seen < 500 && {tile}.last?.faces.length > 0", 60)
     assert browser.evaluate(f"{tile}.find('.status').textContent") in ("Real", "Unsure", "Fake")
     picture = cv2.imread(str(browser.screenshot(file)))
     assert picture is not None

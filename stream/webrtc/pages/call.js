@@ -62,11 +62,12 @@ function bye() {
   resource = null;
 }
 function leave(why) {
-  clearTimeout(retry); bye();
+  clearTimeout(retry);
   const old = pc; pc = null;
   if (old) old.close();
-  if (socket) socket.close();
   if (links) links.close();
+  if (socket) socket.close();
+  bye();
   if (stream) stream.getTracks().forEach(track => track.stop());
   for (const name of [...tiles.keys()]) gone(name);
   stream = links = me = socket = null;

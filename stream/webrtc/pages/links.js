@@ -11,7 +11,10 @@ class Links {
     } else if (event.event === "peer" && event.present) {
       this.known.add(event.name);
       if (!this.connected(event.name)) this.open(event.name);
-    } else if (event.event === "peer") { this.known.delete(event.name); this.drop(event.name); this.gone(event.name); }
+    } else if (event.event === "peer") {  // has left, or has only lost truefeed
+      this.known.delete(event.name);
+      if (!this.connected(event.name)) { this.drop(event.name); this.gone(event.name); }
+    }
     else if (event.event === "signal") this.signal(event.from, event.signal).catch(() => {});
   }
   connected(name) { return this.all.has(name) && this.all.get(name).pc.connectionState === "connected"; }
@@ -26,10 +29,11 @@ class Links {
   }
   changed(name, link) {
     if (link.pc.connectionState === "connected") link.wait = 1000;
-    if (link.pc.connectionState !== "failed" || this.all.get(name) !== link) return;
+    if (!["failed", "disconnected"].includes(link.pc.connectionState) || this.all.get(name) !== link) return;
+    if (!this.known.has(name)) { this.drop(name); this.gone(name); return; }
+    if (link.pc.connectionState !== "failed") return;
     link.stream = null; this.tell(name, link);
-    if (!this.known.has(name)) { this.drop(name); this.gone(name); }
-    else if (link.calls) setTimeout(() => {
+    if (link.calls) setTimeout(() => {
       if (this.all.get(name) === link) this.call(name, Math.min(2 * link.wait, 30000));
     }, link.wait);
   }
@@ -53,6 +57,7 @@ class Links {
     }
     const link = this.all.get(name);
     if (!link) return;
+    if (signal.bye) { this.drop(name); this.gone(name); }
     if (signal.sdp) await link.pc.setRemoteDescription(signal.sdp);
     if (typeof signal.camera === "boolean") { link.camera = signal.camera; this.tell(name, link); }
   }
@@ -65,7 +70,7 @@ class Links {
     }
   }
   drop(name) { const link = this.all.get(name); this.all.delete(name); if (link) link.pc.close(); }
-  close() { for (const name of [...this.all.keys()]) { this.drop(name); this.gone(name); } }
+  close() { for (const name of [...this.all.keys()]) { this.send({to: name, signal: {bye: true}}); this.drop(name); this.gone(name); } }
 }
 function gathered(pc) {
   return new Promise(done => {
