@@ -73,14 +73,15 @@ def test_only_three_frames_in_a_row_say_anything() -> None:
 def test_the_head_counts_motion_where_it_was_measured(known: bool) -> None:
     torch.manual_seed(1)
     head = WindowHead(HeadSettings(embedding=4, width=8, heads=2, rows=40, motion=COLUMNS)).eval()
-    head.motion_gain.fill_(0.5)
+    head.motion_offset.fill_(3.0)
     rows = torch.randn(1, 40, 5)
     motion = torch.from_numpy(absent(40))[None]
     if known:
         motion[..., -1] = 1
-        motion[..., 0] = 3.0
+        motion[..., 0] = 4.0
     ages, mask = torch.zeros(1, 40), torch.ones(1, 40)
     with torch.no_grad():
         seen = head._seen(rows, ages, mask)
         both = head(torch.cat([rows[..., :-1], motion, rows[..., -1:]], 2), ages, mask)
-    assert float(both - seen) == pytest.approx(0.5 * 3 * 40 / 46 if known else 0.0, abs=1e-5)
+    moved = 4 - 3 + np.log(40 / 46) if known else -np.inf
+    assert float(both) == pytest.approx(np.logaddexp(float(seen), moved), abs=1e-4)

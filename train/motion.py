@@ -35,7 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m truefeed.train.motion", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="the folder with clips/manifest.csv")
     parser.add_argument("--head", type=Path, required=True, help="the checkpoint of truefeed.train.temporal")
-    parser.add_argument("--gain", type=float, default=0.5, help="log-odds a spread and measure")
+    parser.add_argument("--gain", type=float, default=1.0, help="log-odds a spread and measure")
+    parser.add_argument("--offset", type=float, default=3.0, help="sum of spreads at which the odds are even")
     parser.add_argument("--out", type=Path, required=True, help="the head's new checkpoint")
     args = parser.parse_args(argv)
     detector, stretches = CenterFace(), []

@@ -77,7 +77,8 @@ class WindowHead(nn.Module):
         if settings.motion:
             self.register_buffer("motion_mean", torch.zeros(settings.motion - 1))
             self.register_buffer("motion_spread", torch.ones(settings.motion - 1))
-            self.register_buffer("motion_gain", torch.zeros(1))
+            self.register_buffer("motion_gain", torch.ones(1))
+            self.register_buffer("motion_offset", torch.zeros(1))
 
     def forward(self, rows: Tensor, ages: Tensor, mask: Tensor) -> Tensor:
         """Take (B, L, D) rows, (B, L) ages in s and (B, L) mask, 1 where a row is present; give (B,) logits."""
@@ -85,10 +86,11 @@ class WindowHead(nn.Module):
             return self._seen(rows, ages, mask)
         cut = rows.shape[2] - 1 - self.settings.motion
         seen = self._seen(torch.cat([rows[..., :cut], rows[..., -1:]], 2), ages, mask)
-        return seen + self._moved(rows[..., cut:-1], mask)
+        # Either is enough: a face that looks right may move wrongly, and the other way round (a noisy or).
+        return torch.logaddexp(seen, self._moved(rows[..., cut:-1], mask))
 
     def _moved(self, motion: Tensor, mask: Tensor) -> Tensor:
-        """(B,): how far the mean measures of motion lie from those of genuine video, in its spreads, times a gain.
+        """(B,): log-odds of how far the mean measures of motion lie from those of genuine video, in its spreads.
 
         Nothing here learns from fakes: whatever trembles and flickers more than genuine faces do is suspicious. What
         lies on the other side counts half, and a few moments count little.
@@ -97,8 +99,9 @@ class WindowHead(nn.Module):
         count = present.sum(1)
         mean = (motion[..., :-1] * present).sum(1) / count.clamp_min(1)
         far = ((mean - self.motion_mean) / self.motion_spread).clamp(-2, 4)
-        far = torch.where(far < 0, far / 2, far)
-        return (far.sum(1) * (count / (count + 6))[:, 0]) * self.motion_gain
+        far = torch.where(far < 0, far / 2, far).sum(1)
+        known = (count / (count + 6))[:, 0]
+        return self.motion_gain * (far - self.motion_offset) + torch.log(known + 1e-7)
 
     def _seen(self, rows: Tensor, ages: Tensor, mask: Tensor) -> Tensor:
         count = mask.sum(1, keepdim=True).clamp_min(1)
