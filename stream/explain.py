@@ -100,7 +100,7 @@ def draw(crop: Image, evidence: Floats, head: str, legend: str) -> Image:
     heat = cv2.resize(1 / (1 + np.exp(-np.clip(evidence, -30, 30))), (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC)
     heat = np.clip(heat, 0, 1)
     colour = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    share = (0.75 * heat)[..., None]
+    share = (0.55 * heat)[..., None]
     sheet = np.full((_SIDE + _FOOT, 2 * _SIDE + _GAP, 3), INK, np.uint8)
     sheet[:_SIDE, :_SIDE] = plain
     sheet[:_SIDE, _SIDE + _GAP :] = plain * (1 - share) + colour * share
