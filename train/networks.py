@@ -61,6 +61,11 @@ class WindowHead(nn.Module):
     It starts as the plain mean, since the last layer starts at zero: time has to earn its part.
     """
 
+    motion_mean: Tensor
+    motion_spread: Tensor
+    motion_gain: Tensor
+    motion_offset: Tensor
+
     def __init__(self, settings: HeadSettings) -> None:
         super().__init__()
         self.settings = settings
