@@ -77,7 +77,8 @@ from truefeed.train.team import Team
 torch.manual_seed(0)
 with Team.join("cpu") as team:
     model = torch.nn.Linear(2, 1, bias=False)
-    team.spread(model)(torch.tensor([[1.0 + team.rank, 0.0]])).sum().backward()
+    network = team.spread(model)  # kept: without it nobody gathers the gradients
+    network(torch.tensor([[1.0 + team.rank, 0.0]])).sum().backward()
     said = [model.weight.grad.tolist(), team.agree(team.rank == 0), team.leads]
     pathlib.Path(sys.argv[1], f"{team.rank}.json").write_text(json.dumps(said))
 sys.exit(video.main(sys.argv[2:]))

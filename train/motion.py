@@ -47,10 +47,9 @@ def main(argv: list[str] | None = None) -> int:
     head = read_head(args.head)
     model = WindowHead(replace(head.settings, motion=COLUMNS))
     spread = np.maximum(table.std(0), 0.05)
-    known = {"motion_mean": table.mean(0), "motion_spread": spread, "motion_gain": np.array([args.gain], np.float32)}
-    model.load_state_dict(
-        {**head.state_dict(), **{k: torch.from_numpy(v.astype(np.float32)) for k, v in known.items()}}
-    )
+    known = {"mean": table.mean(0), "spread": spread, "gain": [args.gain], "offset": [args.offset]}
+    fixed = {f"motion_{name}": torch.from_numpy(np.array(value, np.float32)) for name, value in known.items()}
+    model.load_state_dict({**head.state_dict(), **fixed})
     command = {k: str(v) for k, v in vars(args).items()}
     save(args.out, {"settings": asdict(model.settings), "model": model.state_dict(), "command": command})
     words = "  ".join(f"{m:.2f} +- {s:.2f}" for m, s in zip(table.mean(0), spread, strict=True))

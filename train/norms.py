@@ -38,7 +38,8 @@ def main(argv: list[str] | None = None) -> int:
     model = read_encoder(args.encoder)
     pairs = Pairs(args.dataset, PairSettings(size=args.size, map_size=args.size // 16), args.seed)
     count = settle(model, frames(pairs, np.random.default_rng(args.seed)))
-    save(args.out, {"settings": asdict(model.settings), "average": model.state_dict()})
+    command = {k: str(v) for k, v in vars(args).items()}
+    save(args.out, {"settings": asdict(model.settings), "average": model.state_dict(), "command": command})
     sys.stderr.write(f"{args.out}: norms settled on {count} frames\n")
     return 0
 
