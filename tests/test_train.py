@@ -72,7 +72,6 @@ def test_a_training_stops_when_it_gets_no_better(faces: Path, tmp_path: Path) ->
 
 _TEAM = """
 import json, sys, pathlib, torch
-from truefeed.train import video
 from truefeed.train.team import Team
 torch.manual_seed(0)
 with Team.join("cpu") as team:
@@ -81,26 +80,29 @@ with Team.join("cpu") as team:
     network(torch.tensor([[1.0 + team.rank, 0.0]])).sum().backward()
     said = [model.weight.grad.tolist(), team.agree(team.rank == 0), team.leads]
     pathlib.Path(sys.argv[1], f"{team.rank}.json").write_text(json.dumps(said))
-sys.exit(video.main(sys.argv[2:]))
 """
 
 
-def test_two_processes_share_their_gradients_and_one_writes(faces: Path, tmp_path: Path) -> None:
-    script, out = tmp_path / "team.py", tmp_path / "run"
-    script.write_text(_TEAM)
-    words = ["--dataset", faces, "--out", out, "--batch-size", "1", "--every", "1", "--workers", "0", "--threads", "1"]
+def _launch(*words: object) -> None:
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [*map(str, [*launch, script, tmp_path, *words, "--epochs", "1", "--size", "64"])],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+    settings = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run([*launch, *map(str, words)], capture_output=True, text=True, check=False, env=settings)
     assert done.returncode == 0, done.stderr
+
+
+def test_two_processes_share_their_gradients(tmp_path: Path) -> None:
+    script = tmp_path / "team.py"
+    script.write_text(_TEAM)
+    _launch(script, tmp_path)
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     assert first == [[[1.5, 0.0]], True, True]  # the mean of the gradients of both
     assert second == [[[1.5, 0.0]], True, False]
+
+
+def test_of_two_processes_one_writes(faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = ["--dataset", faces, "--out", out, "--batch-size", "1", "--every", "1", "--workers", "0", "--threads", "1"]
+    _launch("-m", "truefeed.train.video", *words, "--epochs", "1", "--size", "64")
     assert _steps(out) == [1, 2]  # four faces, two at a step; written once
     assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 2
 

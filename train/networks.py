@@ -43,6 +43,10 @@ class FaceEncoder(nn.Module):
         return torch.cat([hidden, self.logit(hidden)], 1), evidence
 
 
+_MOMENTS = 28
+"Measurements of motion that count in full: three and a half seconds of them."
+
+
 @dataclass(frozen=True)
 class HeadSettings:
     embedding: int = 64
@@ -98,14 +102,15 @@ class WindowHead(nn.Module):
         """(B,): log-odds of how far the mean measures of motion lie from those of genuine video, in its spreads.
 
         Nothing here learns from fakes: whatever trembles and flickers more than genuine faces do is suspicious. What
-        lies on the other side counts half, and a few moments count little.
+        lies on the other side counts half.
         """
         present = motion[..., -1:] * mask[..., None]
         count = present.sum(1)
         mean = (motion[..., :-1] * present).sum(1) / count.clamp_min(1)
         far = ((mean - self.motion_mean) / self.motion_spread).clamp(-2, 4)
         far = torch.where(far < 0, far / 2, far).sum(1)
-        known = (count / (count + 6))[:, 0]
+        # The spreads are those of four seconds: the mean of one second strays further, and may not cry wolf.
+        known = ((count / _MOMENTS).clamp(max=1) ** 2)[:, 0]
         return self.motion_gain * (far - self.motion_offset) + torch.log(known + 1e-7)
 
     def _seen(self, rows: Tensor, ages: Tensor, mask: Tensor) -> Tensor:

@@ -33,11 +33,15 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--encoder", type=Path, required=True, help="a checkpoint of truefeed.train.video")
     parser.add_argument("--out", type=Path, required=True, help="the checkpoint with the new statistics")
     parser.add_argument("--size", type=int, default=192, help="side of the crop, px, as in training")
+    parser.add_argument("--share", type=float, default=1.0, help="of the new statistics; the rest stays as it was")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     model = read_encoder(args.encoder)
+    old = {name: value.clone() for name, value in model.state_dict().items() if ".running_" in name}
     pairs = Pairs(args.dataset, PairSettings(size=args.size, map_size=args.size // 16), args.seed)
     count = settle(model, frames(pairs, np.random.default_rng(args.seed)))
+    for name, value in old.items():
+        model.state_dict()[name].lerp_(value, 1 - args.share)
     command = {k: str(v) for k, v in vars(args).items()}
     save(args.out, {"settings": asdict(model.settings), "average": model.state_dict(), "command": command})
     sys.stderr.write(f"{args.out}: norms settled on {count} frames\n")
