@@ -46,6 +46,9 @@ class FaceEncoder(nn.Module):
 _MOMENTS = 28
 "Measurements of motion that count in full: three and a half seconds of them."
 
+_MOST = 1.8
+"Log-odds that motion alone may reach: genuine faces that grimace move as oddly, and shall not raise an alarm."
+
 
 @dataclass(frozen=True)
 class HeadSettings:
@@ -111,7 +114,8 @@ class WindowHead(nn.Module):
         far = torch.where(far < 0, far / 2, far).sum(1)
         # The spreads are those of four seconds: the mean of one second strays further, and may not cry wolf.
         known = ((count / _MOMENTS).clamp(max=1) ** 2)[:, 0]
-        return self.motion_gain * (far - self.motion_offset) + torch.log(known + 1e-7)
+        odds = (self.motion_gain * (far - self.motion_offset)).clamp(max=_MOST)
+        return odds + torch.log(known + 1e-7)
 
     def _seen(self, rows: Tensor, ages: Tensor, mask: Tensor) -> Tensor:
         count = mask.sum(1, keepdim=True).clamp_min(1)
