@@ -14,8 +14,8 @@ from .ring import Ring
 from .sources.base import Item, Source
 from .values import AudioChunk, Frame, StateChange, StreamState
 
-LIVE_FRAMES = 2
-"The newest picture matters: one is being looked at, one waits."
+LIVE_FRAMES = 3
+"The newest picture matters; room for a hiccup of a tenth of a second, no more."
 FILE_FRAMES = 8
 SOUND_CHUNKS = 512
 "About ten seconds."
@@ -66,7 +66,7 @@ class Capture:
 
     Args:
         source: read until it ends or `stop` is called.
-        ring: pictures held; by default 2 of a live source and 8 of a file.
+        ring: pictures held; by default 3 of a live source and 8 of a file.
         preroll: compressed packets are kept for so long, s.
         wake: set whenever there is something to poll, so that one thread can serve many captures.
     """

@@ -19,7 +19,7 @@ from truefeed.export import voice_front as exporting_front  # noqa: E402
 from truefeed.stream.audio import RATE, level  # noqa: E402
 from truefeed.stream.errors import TruefeedError  # noqa: E402
 from truefeed.stream.values import Floats  # noqa: E402
-from truefeed.train import voice  # noqa: E402
+from truefeed.train import voice, voice_tune  # noqa: E402
 from truefeed.train.channel import disturbed, lossy, through  # noqa: E402
 from truefeed.train.metrics import auc  # noqa: E402
 from truefeed.train.voice_copies import KINDS, copy  # noqa: E402
@@ -28,9 +28,9 @@ from truefeed.train.voice_front import ROW, Front, pretrained  # noqa: E402
 from truefeed.train.voice_net import VoiceNet, VoiceSettings, VoiceStats  # noqa: E402
 from truefeed.train.voice_score import read as read_net  # noqa: E402
 from truefeed.train.voice_score import window  # noqa: E402
-from truefeed.train.voice_splits import split, tunes  # noqa: E402
+from truefeed.train.voice_splits import FOLDS, half, leave_out, split  # noqa: E402
 from truefeed.train.voice_tables import Answers, cell, min_dcf  # noqa: E402
-from truefeed.train.voice_tune import tune  # noqa: E402
+from truefeed.train.voice_tune import pairs, tune  # noqa: E402
 
 DATA = Path(os.environ.get("TRUEFEED_DATA", Path(__file__).parents[2] / "shared" / "data")) / "voice"
 CODECS = [("libopus", 16000), ("libmp3lame", 32000), ("aac", 32000), ("pcm_mulaw", 64000), ("g722", 64000)]
@@ -175,8 +175,7 @@ def test_tuning_moves_the_encoder_and_keeps_its_normalisation(dataset: Path) -> 
     pytest.importorskip("pyworld")
     net = Front()
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    assert tunes("s0")
-    tune(net, build(dataset, 0), 2, 4, np.random.default_rng(0))
+    tune(net, pairs(build(dataset, 0), None), 2, 4, 0)
     moved = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
     assert any(name.startswith("encoder.convs.0") for name in moved)
     assert not any("running" in name for name in moved)
@@ -238,6 +237,32 @@ def test_a_fold_shares_neither_families_nor_genuine_speakers(dataset: Path) -> N
     kept, out = split(clips, None)
     assert {c.split for c in kept} == {"train"}
     assert {c.split for c in out} == {"dev"}
+
+
+def test_a_front_end_hears_nothing_of_the_folds_that_it_is_left_out_of(dataset: Path) -> None:
+    pytest.importorskip("pyworld")
+    clips = build(dataset, 0)
+    for fold, names in enumerate(FOLDS):
+        kept = leave_out(clips, half(fold))
+        assert not {c.family for c in kept} & names
+        held = {c.speaker for c in split(clips, fold)[1] if not c.fake}
+        assert not {c.speaker for c in kept if not c.fake} & held
+    assert leave_out(clips, None) == clips
+
+
+def test_tuning_goes_on_where_it_stopped(dataset: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyworld")
+    given, part = pairs(build(dataset, 0), None), tmp_path / "part"
+    nets = [Front() for _ in range(2)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(voice_tune, "KEEP", 2)
+        tune(nets[0], given, 3, 2, 0, part)
+    state = torch.load(part, weights_only=True)
+    assert state["step"] == 2
+    tune(nets[1], given, 3, 2, 0, None, state)
+    for one, other in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_a_manifest_that_is_not_there_is_named(tmp_path: Path) -> None:

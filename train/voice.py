@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     torch.manual_seed(args.seed)
     cache = args.cache or args.out
     clips = load_clips(args.dataset, cache / "clips.npz", args.seed, args.extra)
-    rows = load_rows(clips, load_engine(args.front, "cpu", threads=1), cache / "rows.npz")
+    rows = load_rows(clips, load_engine(args.front, "cpu", threads=1), cache)
     lessons, out = _lessons(clips, rows, args.fold)
     model = VoiceNet(VoiceSettings(size=lessons.values.shape[1]))
     model.centre.copy_(lessons.values.mean(0))

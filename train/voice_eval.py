@@ -1,10 +1,11 @@
 """Measure the voice model on what it has not seen, and calibrate it: `python -m truefeed.train.voice_eval`.
 
-`--folds DIR` holds one training a fold (`truefeed train voice --fold N --out DIR/foldN`): each is asked only about the
-families and the speakers that it never saw. Their logits, pooled, give the calibration and the thresholds; false alarms
-are counted by hearing the held-out genuine speech through the whole live path. `--final` is the training that ships,
-measured on the manifest's `dev` clips. Both labels are heard for the same number of seconds. Intervals are 95%, drawn
-over speakers. The tables are those of docs/voice-model.md.
+`--folds DIR` holds one training a fold (`truefeed train voice --fold N --out DIR/foldN`), and `--halves` the two front
+ends that they stand on: each is asked only about the families and the speakers that neither of the two ever heard.
+Their logits, pooled, give the calibration and the thresholds; false alarms are counted by hearing the held-out genuine
+speech through the whole live path. `--final` is the training that ships, on `--front`, measured on the manifest's `dev`
+clips. Both labels are heard for the same number of seconds. Intervals are 95%, drawn over speakers. The tables are
+those of docs/voice-model.md.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from .voice_net import VoiceNet
 from .voice_rows import ASKED, HALF, OPUS, TWO, Rows
 from .voice_rows import load as load_rows
 from .voice_score import read
-from .voice_splits import FOLDS, split
+from .voice_splits import FOLDS, HALVES, half, split
 from .voice_tables import Answers, cell, count, min_dcf, table
 
 
@@ -38,18 +39,19 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     torch.set_num_threads(1)
     clips = load_clips(args.dataset, args.cache / "clips.npz", args.seed, args.extra)
-    front = load(args.front, "cpu", threads=1)
-    rows = load_rows(clips, front, args.cache / "rows.npz")
+    fronts = [load(path, "cpu", threads=1) for path in args.halves or []]
     results: dict[str, Any] = {}
     summary: dict[str, Any] = {}
     if args.folds:
         found = [(n, args.folds / f"fold{n}" / "last.pt") for n in range(len(FOLDS))]
         runs = [(n, read(path)[0]) for n, path in found if path.exists()]
+        rows = [load_rows(clips, front, args.cache) for front in fronts]
         pooled = _folds(clips, rows, runs, summary, sys.stdout)
         calibrate(pooled, results, sys.stdout)
         if args.live:
-            summary["live"] = alarms(clips, front, runs, results, args.live, sys.stdout)
+            summary["live"] = alarms(clips, fronts, runs, results, args.live, sys.stdout)
     if args.final:
+        rows = load_rows(clips, load(args.front, "cpu", threads=1), args.cache)
         summary["dev"] = _dev(clips, rows, read(args.final)[0], sys.stdout)
     if args.model:
         summary["cpu_ms"] = _cost(args.model, sys.stdout)
@@ -63,7 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m truefeed.train.voice_eval", description=__doc__)
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True, help="folder of the prepared clips, as for the training")
-    parser.add_argument("--front", type=Path, required=True, help="front.onnx, as for the training")
+    parser.add_argument("--front", type=Path, help="front.onnx of --final")
+    parser.add_argument("--halves", type=Path, nargs=HALVES, help="front.onnx trained --without 0, --without 1")
     parser.add_argument("--extra", type=Path)
     parser.add_argument("--folds", type=Path, help="folder of the folds' trainings")
     parser.add_argument("--final", type=Path, help="last.pt of the training that ships")
@@ -84,14 +87,18 @@ def ask(model: VoiceNet, rows: Rows, clips: Sequence[Clip], held: Sequence[Clip]
 
 
 def _folds(
-    clips: Sequence[Clip], rows: Rows, runs: Sequence[tuple[int, VoiceNet]], summary: dict[str, Any], out: TextIO
+    clips: Sequence[Clip],
+    rows: Sequence[Rows],
+    runs: Sequence[tuple[int, VoiceNet]],
+    summary: dict[str, Any],
+    out: TextIO,
 ) -> Answers:
     """Print what each family reaches where it was left out; return the pooled answers at 2 s."""
     families: dict[str, dict[str, list[float]]] = {}
     counts: dict[str, str] = {}
     pooled: dict[str, list[Answers]] = {TWO: [], OPUS: []}
     for fold, model in runs:
-        answers = {name: ask(model, rows, clips, split(clips, fold)[1], name) for name in (TWO, OPUS)}
+        answers = {name: ask(model, rows[half(fold)], clips, split(clips, fold)[1], name) for name in (TWO, OPUS)}
         for name, part in answers.items():
             pooled[name].append(part)
         for family in sorted({c.family for c in answers[TWO].clips if c.fake}):

@@ -13,7 +13,7 @@ from .metrics import rate_interval
 from .voice_data import Clip
 from .voice_net import VoiceNet
 from .voice_observe import NetEngine, joined, listen
-from .voice_splits import split
+from .voice_splits import half, split
 
 KINDS = {"librispeech_tc100": "read, close, clean", "ravdess": "expressive", "pyannote_meeting": "meeting, far field"}
 "Kinds of genuine speech by source; the rest are demo pages: read, studio."
@@ -21,7 +21,7 @@ KINDS = {"librispeech_tc100": "read, close, clean", "ravdess": "expressive", "py
 
 def alarms(
     clips: Sequence[Clip],
-    front: Engine,
+    fronts: Sequence[Engine],
     runs: Sequence[tuple[int, VoiceNet]],
     results: dict[str, Any],
     seconds: int,
@@ -36,7 +36,7 @@ def alarms(
         )
         for name, members in _groups(split(clips, fold)[1]).items():
             samples = joined([clip.version(0) for clip in members])[: seconds * RATE]
-            row, first = _hear(NetEngine(front, model, card), samples)
+            row, first = _hear(NetEngine(fronts[half(fold)], model, card), samples)
             total = heard.setdefault(name, dict.fromkeys(row, 0.0))
             for key, value in row.items():
                 total[key] += value

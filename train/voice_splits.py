@@ -16,6 +16,10 @@ FOLDS: tuple[frozenset[str], ...] = (
 "Families that are held out together. All that use HiFi-GAN by name leave together; own copies leave with their kind."
 
 
+HALVES = len(FOLDS) // 2
+"A front end is trained without one half of the folds: see leave_out."
+
+
 def _names(fold: int) -> frozenset[str]:
     return frozenset(name.removesuffix("_demo") for name in FOLDS[fold])
 
@@ -24,9 +28,18 @@ def speaker_fold(speaker: str) -> int:
     return crc32(speaker.encode()) % len(FOLDS)
 
 
-def tunes(speaker: str) -> bool:
-    """Tell whether the front end was trained on this speaker, whose genuine clips are then not asked about."""
-    return crc32(f"front {speaker}".encode()) % 6 == 0
+def half(fold: int) -> int:
+    """Return which half of the folds this one is in."""
+    return fold // 2
+
+
+def leave_out(clips: Sequence[Clip], without: int | None) -> list[Clip]:
+    """Return the clips of no family and no speaker of this half of the folds; all of them for None."""
+    if without is None:
+        return list(clips)
+    folds = [fold for fold in range(len(FOLDS)) if half(fold) == without]
+    names = frozenset().union(*(_names(fold) for fold in folds))
+    return [c for c in clips if c.family not in names and speaker_fold(c.speaker) not in folds]
 
 
 def split(clips: Sequence[Clip], fold: int | None) -> tuple[list[Clip], list[Clip]]:
@@ -39,8 +52,6 @@ def split(clips: Sequence[Clip], fold: int | None) -> tuple[list[Clip], list[Cli
     if fold is None:
         return train, [c for c in clips if c.split != "train"]
     names = _names(fold)
-    out = [
-        c for c in train if (c.family in names if c.fake else speaker_fold(c.speaker) == fold and not tunes(c.speaker))
-    ]
+    out = [c for c in train if (c.family in names if c.fake else speaker_fold(c.speaker) == fold)]
     kept = [c for c in train if c.family not in names and speaker_fold(c.speaker) != fold]
     return kept, [c for c in out if not c.family.startswith("copy-")]

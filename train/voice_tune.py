@@ -1,9 +1,11 @@
 """Train the front end on voices and their copies: `python -m truefeed.train.voice_tune --dataset DIR --out front.pt`.
 
-A few hundred small steps end to end from the weights of Distill-MOS: genuine clips of a sixth of the speakers against
-their copies by mel filters, new phases and upsampling, a clip and its copies through the very same channel. Neither
-those speakers nor any generator of the manifest is then asked about where a fold is measured, so that one front end
-serves all the folds.
+Small steps end to end from the weights of Distill-MOS. Half of what is heard are genuine clips beside their own copies,
+the other half spoof clips beside genuine ones of the same recordings; the two of a pair pass the very same channel, so
+that nothing but the making tells them apart. What is kept is the running mean of the weights.
+
+`--without N` leaves out the families and speakers of one half of the folds (voice_splits), which are then measured with
+that front end; the one that ships hears everything. `--resume` goes on where an earlier run stopped.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,68 +23,141 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..stream.audio import RATE, level
+from ..stream.values import Floats
 from .channel import disturbed
 from .voice_data import VERSIONS, Clip
 from .voice_data import load as load_clips
 from .voice_front import Front, pretrained
-from .voice_splits import tunes
+from .voice_splits import HALVES, leave_out
 
-KINDS = ("copy-mel", "copy-phase", "copy-upsampled")
-RATE_ENCODER, RATE_HEAD = 3e-5, 3e-3
+RATE_ENCODER, RATE_HEAD = 1e-4, 3e-3
+WARM = 0.1
+"Share of the steps over which the encoder's rate rises; then it falls as half a cosine."
 SECONDS = 1.0
+CLEAN = 0.3
+"Share of the pairs that are not disturbed beyond their codec."
+MEAN = 0.995
+"Of the running mean of the weights, what is kept at a step."
+KEEP = 100
+"Steps between two checkpoints."
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """What a batch is drawn from."""
+
+    copies: Sequence[tuple[Clip, Sequence[Clip]]]
+    "Genuine clips and their copies, sample by sample."
+    spoof: Sequence[tuple[Sequence[Clip], Sequence[Clip]]]
+    "Spoof clips of one family and recordings, and genuine clips of the same recordings, or all where there are none."
+    odds: Floats
+    "(len(spoof),), of each to be drawn."
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m truefeed.train.voice_tune", description=__doc__)
-    parser.add_argument("--dataset", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, required=True, help="folder of the prepared clips, as for the training")
-    parser.add_argument("--extra", type=Path)
-    parser.add_argument("--weights", type=Path, help="distill_mos_v7.pt; default: that of the installed package")
-    parser.add_argument("--steps", type=int, default=150)
-    parser.add_argument("--batch-size", type=int, default=8, help="half of it genuine")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, required=True, help="the checkpoint, .pt")
-    args = parser.parse_args(argv)
+    args = _parser().parse_args(argv)
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     clips = load_clips(args.dataset, args.cache / "clips.npz", args.seed, args.extra)
     front = Front()
     front.encoder = pretrained(args.weights)
-    tune(front, clips, args.steps, args.batch_size, np.random.default_rng(args.seed))
     words = argv if argv is not None else sys.argv[1:]
     command = shlex.join(Path(word).name if "/" in word else word for word in words)
     args.out.parent.mkdir(parents=True, exist_ok=True)
+    part = args.out.with_suffix(".part")
+    state = torch.load(part, map_location="cpu", weights_only=True) if args.resume and part.exists() else None
+    tune(front, pairs(clips, args.without), args.steps, args.batch_size, args.seed, part, state)
     torch.save({"model": front.state_dict(), "command": f"python -m truefeed.train.voice_tune {command}"}, args.out)
+    part.unlink(missing_ok=True)
     return 0
 
 
-def tune(front: Front, clips: Sequence[Clip], steps: int, size: int, rng: np.random.Generator) -> None:
-    """Train front.encoder in place; its normalisation keeps the statistics it came with."""
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m truefeed.train.voice_tune", description=__doc__)
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, required=True, help="folder of the prepared clips, as for the training")
+    parser.add_argument("--extra", type=Path)
+    parser.add_argument("--weights", type=Path, help="distill_mos_v7.pt; default: that of the installed package")
+    parser.add_argument("--without", type=int, choices=range(HALVES), help="half of the folds to leave out")
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--batch-size", type=int, default=8, help="windows, half of them genuine")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--out", type=Path, required=True, help="the checkpoint, .pt")
+    return parser
+
+
+def pairs(clips: Sequence[Clip], without: int | None) -> Pairs:
+    """Sort the training clips of at least SECONDS into what belongs together."""
+    mine = [c for c in clips if c.split == "train" and c.samples.shape[1] >= SECONDS * RATE]
+    mine = leave_out(mine, without)
+    own: dict[str, list[Clip]] = {}
+    for clip in mine:
+        if clip.family.startswith("copy-"):
+            own.setdefault(clip.path, []).append(clip)
+    genuine = [c for c in mine if not c.fake]
+    groups: dict[tuple[str, str], list[Clip]] = {}
+    for clip in mine:
+        if clip.fake and not clip.family.startswith("copy-"):
+            groups.setdefault((clip.family, clip.domain), []).append(clip)
+    spoof = [(group, [c for c in genuine if c.domain == domain] or genuine) for (_, domain), group in groups.items()]
+    odds = np.sqrt(np.array([len(group) for group, _ in spoof], np.float32))
+    return Pairs([(c, own[c.path]) for c in genuine if c.path in own], spoof, odds / max(odds.sum(), 1.0))
+
+
+def tune(
+    front: Front, given: Pairs, steps: int, size: int, seed: int, part: Path | None = None, state: object = None
+) -> None:
+    """Train front.encoder in place; its normalisation keeps the statistics it came with.
+
+    Args:
+        front: the network.
+        given: what to learn from.
+        steps: of `size` windows.
+        size: windows of a batch, even.
+        seed: of the draws.
+        part: where to keep a checkpoint.
+        state: such a checkpoint, to go on from.
+    """
     encoder = front.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     encoder.eval()
-    head = nn.Sequential(nn.BatchNorm1d(_width(encoder)), nn.Linear(_width(encoder), 1))
+    scale, head = _scale(encoder, given, seed), nn.Linear(_width(encoder), 1)
+    nn.init.zeros_(head.weight)
     groups = [
         {"params": list(net.parameters()), "lr": rate} for net, rate in ((encoder, RATE_ENCODER), (head, RATE_HEAD))
     ]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
-    pairs = _pairs(clips)
+    mean = torch.optim.swa_utils.AveragedModel(encoder, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(MEAN))
+    kept = {"encoder": encoder, "head": head, "mean": mean, "optimizer": optimizer}
+    begin = 0
+    if isinstance(state, dict):
+        begin = int(state["step"])
+        for name, one in kept.items():
+            one.load_state_dict(state[name])
     losses = []
-    for step in range(steps):
-        fade = 0.5 * (1 + float(np.cos(np.pi * step / steps)))
-        optimizer.param_groups[0]["lr"] = RATE_ENCODER * fade * min(1.0, step / (0.2 * steps) + 1e-3)
-        samples, labels = _batch(pairs, size, rng)
+    for step in range(begin, steps):
+        optimizer.param_groups[0]["lr"] = RATE_ENCODER * _rate(step / steps)
+        samples, labels = _batch(given, size, np.random.default_rng((seed, step)))
         with torch.autocast("cpu", torch.bfloat16):
             rows = encoder(samples)
-        loss = F.binary_cross_entropy_with_logits(head(rows.float())[:, 0], labels)
+        x = ((rows.float() - scale[0]) / scale[1]).clamp(-5, 5)
+        loss = F.binary_cross_entropy_with_logits(head(x)[:, 0], labels * 0.96 + 0.02)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimizer.step()
+        mean.update_parameters(encoder)
         losses.append(loss.item())
-        if step % 10 == 9:
-            sys.stderr.write(f"step {step + 1} of {steps}  loss {np.mean(losses[-30:]):.3f}\n")
-    front.encoder = encoder.to(memory_format=torch.contiguous_format)
+        if step % 20 == 19:
+            sys.stderr.write(f"step {step + 1} of {steps}  loss {np.mean(losses[-100:]):.3f}\n")
+        if part and step % KEEP == KEEP - 1:
+            torch.save({"step": step + 1} | {name: one.state_dict() for name, one in kept.items()}, part)
+    front.encoder = mean.module.to(memory_format=torch.contiguous_format)
+
+
+def _rate(done: float) -> float:
+    return done / WARM + 0.01 if done < WARM else 0.5 * (1 + float(np.cos(np.pi * (done - WARM) / (1 - WARM))))
 
 
 def _width(encoder: nn.Module) -> int:
@@ -89,28 +165,35 @@ def _width(encoder: nn.Module) -> int:
         return int(encoder(torch.zeros(1, RATE)).shape[1])
 
 
-def _pairs(clips: Sequence[Clip]) -> list[tuple[Clip, list[Clip]]]:
-    """Genuine clips of the speakers that are set aside for this, each with its copies."""
-    mine = [c for c in clips if c.split == "train" and tunes(c.speaker) and c.samples.shape[1] >= SECONDS * RATE]
-    copies: dict[str, list[Clip]] = {}
-    for clip in mine:
-        if clip.family in KINDS:
-            copies.setdefault(clip.path, []).append(clip)
-    return [(clip, copies[clip.path]) for clip in mine if not clip.fake and clip.path in copies]
+@torch.no_grad()
+def _scale(encoder: nn.Module, given: Pairs, seed: int) -> tuple[Tensor, Tensor]:
+    """Mean and spread of the pooled activations as they come."""
+    rows = torch.cat([encoder(_batch(given, 8, np.random.default_rng((seed, 1 << 30, i)))[0]) for i in range(12)])
+    return rows.mean(0), rows.std(0) + 1e-3
 
 
-def _batch(pairs: Sequence[tuple[Clip, list[Clip]]], size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def _batch(given: Pairs, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     rows = []
-    for index in rng.integers(len(pairs), size=size // 2):
-        clip, copies = pairs[index]
-        other = copies[int(rng.integers(len(copies)))]
-        length = round(SECONDS * RATE)
-        start, version = int(rng.integers(clip.samples.shape[1] - length + 1)), int(rng.integers(VERSIONS))
-        seed, clean = int(rng.integers(1 << 31)), rng.random() < 0.4
+    for _ in range(size // 2):
+        copied = bool(rng.random() < 0.5) or not len(given.spoof)
+        if copied:
+            clip, copies = given.copies[int(rng.integers(len(given.copies)))]
+            other = copies[int(rng.integers(len(copies)))]
+        else:
+            spoof, genuine = given.spoof[int(rng.choice(len(given.spoof), p=given.odds))]
+            clip, other = genuine[int(rng.integers(len(genuine)))], spoof[int(rng.integers(len(spoof)))]
+        start, version = rng.random(), int(rng.integers(VERSIONS))
+        channel, clean = int(rng.integers(1 << 31)), rng.random() < CLEAN
         for one in (clip, other):
-            window = one.version(version)[start : start + length]
-            rows.append(level(window if clean else disturbed(window, np.random.default_rng(seed))))
+            window = _cut(one.version(version), start)
+            rows.append(level(window if clean else disturbed(window, np.random.default_rng(channel))))
     return torch.from_numpy(np.stack(rows)), torch.tensor([0.0, 1.0]).repeat(size // 2)
+
+
+def _cut(samples: Floats, start: float) -> Floats:
+    length = round(SECONDS * RATE)
+    begin = int(start * (len(samples) - length + 1))
+    return samples[begin : begin + length]
 
 
 if __name__ == "__main__":
