@@ -51,8 +51,8 @@ def main(argv: list[str] | None = None) -> int:
         if args.live:
             summary["live"] = alarms(clips, fronts, runs, results, args.live, sys.stdout)
     if args.final:
-        rows = load_rows(clips, load(args.front, "cpu", threads=1), args.cache)
-        summary["dev"] = _dev(clips, rows, read(args.final)[0], sys.stdout)
+        mine = load_rows(clips, load(args.front, "cpu", threads=1), args.cache)
+        summary["dev"] = _dev(clips, mine, read(args.final)[0], sys.stdout)
     if args.model:
         summary["cpu_ms"] = _cost(args.model, sys.stdout)
     results["summary"] = summary

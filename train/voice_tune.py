@@ -11,6 +11,7 @@ that front end; the one that ships hears everything. `--resume` goes on where an
 from __future__ import annotations
 
 import argparse
+import copy
 import shlex
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from torch.nn import functional as F
 from ..stream.audio import RATE, level
 from ..stream.values import Floats
 from .channel import disturbed
+from .loop import follow
 from .voice_data import VERSIONS, Clip
 from .voice_data import load as load_clips
 from .voice_front import Front, pretrained
@@ -128,7 +130,7 @@ def tune(
         {"params": list(net.parameters()), "lr": rate} for net, rate in ((encoder, RATE_ENCODER), (head, RATE_HEAD))
     ]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
-    mean = torch.optim.swa_utils.AveragedModel(encoder, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(MEAN))
+    mean = copy.deepcopy(encoder)
     kept = {"encoder": encoder, "head": head, "mean": mean, "optimizer": optimizer}
     begin = 0
     if isinstance(state, dict):
@@ -147,13 +149,13 @@ def tune(
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimizer.step()
-        mean.update_parameters(encoder)
+        follow(mean, encoder, step, MEAN)
         losses.append(loss.item())
         if step % 20 == 19:
             sys.stderr.write(f"step {step + 1} of {steps}  loss {np.mean(losses[-100:]):.3f}\n")
         if part and step % KEEP == KEEP - 1:
             torch.save({"step": step + 1} | {name: one.state_dict() for name, one in kept.items()}, part)
-    front.encoder = mean.module.to(memory_format=torch.contiguous_format)
+    front.encoder = mean.to(memory_format=torch.contiguous_format)
 
 
 def _rate(done: float) -> float:
