@@ -18,6 +18,7 @@ import cv2
 from common import Ages, Camera, Usage, arguments, clip, close, line_for, percentile, table
 from truefeed.stream.capture import Capture
 from truefeed.stream.models import Models
+from truefeed.stream.motion import absent
 from truefeed.stream.scorer import FaceScorer
 from truefeed.stream.sources import SourceOptions, open_source
 from truefeed.stream.values import Frame, Image, Verdict
@@ -57,7 +58,7 @@ class Consumer:
 
 
 class Plain:
-    """What a short script does with the models: the first face of each picture, and a window of its embeddings."""
+    """What a short script does with the models: the first face of each picture, a window of embeddings, no motion."""
 
     def __init__(self, models: Models) -> None:
         self._models, self._scorer = models, FaceScorer(models)
@@ -67,7 +68,7 @@ class Plain:
         faces = self._models.detector.detect(image)
         if faces:
             rows, _ = self._scorer.embed(self._scorer.crops(image, [faces[0].points]))
-            self._window.push(time.monotonic(), rows[0])
+            self._window.push(time.monotonic(), self._scorer.rows(rows, absent(1))[0])
             self._scorer.score([self._window.window()])
 
 

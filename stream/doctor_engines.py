@@ -26,6 +26,7 @@ _BASE = (
 _EXTRAS = (
     ("mic", ("pyaudio",), "microphone"),
     ("webrtc", ("aiortc", "aiohttp"), "WebRTC calls"),
+    ("livekit", ("livekit",), "LiveKit rooms"),
     ("insightface", ("insightface",), "your own SCRFD face detector"),
     ("openvino", ("openvino",), "--engine openvino"),
     ("tensorrt", ("tensorrt",), "native TensorRT plans"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, TextIO
 
@@ -30,6 +31,7 @@ def alarms(
     """Hear up to so many seconds a kind and fold; print and return alerts, windows called fake, first alert."""
     heard: dict[str, dict[str, float]] = {}
     firsts: dict[str, list[float]] = {}
+    stretches: Counter[str] = Counter()
     for fold, model in runs:
         card = Card(
             "voice", "fold", "0", window=4.0, calibration=results["calibration"], thresholds=results["thresholds"]
@@ -41,6 +43,7 @@ def alarms(
             for key, value in row.items():
                 total[key] += value
             firsts.setdefault(name, []).extend(first)
+            stretches[name] += 1
     table: dict[str, Any] = {}
     for name, row in sorted(heard.items()):
         hours, share = row["seconds"] / 3600, row["fake"] / max(row["windows"], 1.0)
@@ -53,7 +56,7 @@ def alarms(
         elif firsts[name]:
             table[name]["first_alert_s"] = round(float(np.median(firsts[name])), 1)
             text += (
-                f"; first alert after {np.median(firsts[name]):.1f} s ({len(firsts[name])} of {len(runs)} stretches)"
+                f"; first alert after {np.median(firsts[name]):.1f} s ({len(firsts[name])} of {stretches[name]} stretches)"
             )
         out.write(f"  live, {name:32s} {text}\n")
     return table
