@@ -55,9 +55,8 @@ def alarms(
             text += f"; {row['alerts'] / hours:.1f} alerts an hour [{low:.1f} {high:.1f}]"
         elif firsts[name]:
             table[name]["first_alert_s"] = round(float(np.median(firsts[name])), 1)
-            text += (
-                f"; first alert after {np.median(firsts[name]):.1f} s ({len(firsts[name])} of {stretches[name]} stretches)"
-            )
+            median = float(np.median(firsts[name]))
+            text += f"; first alert after {median:.1f} s ({len(firsts[name])} of {stretches[name]} stretches)"
         out.write(f"  live, {name:32s} {text}\n")
     return table
 
