@@ -36,20 +36,27 @@ class NetEngine:
         pass
 
 
-def listen(engine: Engine, samples: Floats) -> Iterator[tuple[VoiceVerdict, list[Alert]]]:
-    """Hear 16 kHz samples from start to end; yield each verdict with the alerts that it changes.
-
-    The alarm takes the thresholds of the card, as `truefeed watch` does.
-    """
+def listen(engine: Engine, samples: Floats) -> Iterator[tuple[VoiceVerdict, Verdict]]:
+    """Hear 16 kHz samples from start to end; yield each verdict on the voice, and what is made of it alone."""
     scorer = VoiceScorer(engine)
-    levels = engine.card.thresholds if engine.card else {}
-    alarm = Alarm(AlarmSettings(raise_at=levels.get("alert", 0.9), clear_at=levels.get("clear", 0.6)))
     for start in range(0, len(samples), CHUNK):
         voice = scorer.push(AudioChunk(samples[start : start + CHUNK], RATE, start / RATE, 0.0))
         if voice is not None:
             fake, status, reasons = fuse((), voice, t=voice.t, video=False)
-            verdict = Verdict("", voice.t, fake, status, reasons, voice.fake, (), None)
-            yield voice, alarm.update(verdict, voice)
+            yield voice, Verdict("", voice.t, fake, status, reasons, voice.fake, (), None)
+
+
+def raised(heard: Sequence[tuple[VoiceVerdict, Verdict]], raise_at: float, clear_at: float) -> list[Alert]:
+    """Return the alerts that these verdicts raise on the voice, as `truefeed watch` does with these levels."""
+    alarm = Alarm(AlarmSettings(raise_at=raise_at, clear_at=clear_at))
+    alerts = [alert for voice, verdict in heard for alert in alarm.update(verdict, voice)]
+    return [alert for alert in alerts if alert.raised and alert.subject == "voice"]
+
+
+def kept_up(heard: Sequence[tuple[VoiceVerdict, Verdict]]) -> float:
+    """Return the highest probability that no fewer than three windows in a row reached: 3 s, all of the alarm's."""
+    fakes = [voice.fake or 0.0 for voice, _ in heard]
+    return max((min(fakes[i : i + 3]) for i in range(len(fakes) - 2)), default=0.0)
 
 
 def joined(clips: Sequence[Floats], pause: float = 0.3) -> Floats:
