@@ -26,7 +26,7 @@ from . import metrics
 from .data import Pairs, PairSettings
 from .devset import Clips, embed, video_scores
 from .lite import EfficientNetLite0
-from .loop import schedule
+from .loop import autocast, schedule
 from .networks import EncoderSettings, FaceEncoder
 from .rivals import Meso4, Plain, weights
 
@@ -108,7 +108,7 @@ def train(arm: Arm, args: argparse.Namespace) -> nn.Module:
 
 def loss(model: nn.Module, crops: Tensor, masks: Tensor, map_weight: float) -> Tensor:
     """Genuine or fake, a picture; and, with a weight, manipulated or not, a cell of the map."""
-    with torch.autocast(crops.device.type, torch.bfloat16):
+    with autocast(crops.device.type):
         embedding, evidence = model(crops.to(memory_format=torch.channels_last))
     label = (masks.flatten(1).amax(1) > 0).float()
     total = fn.binary_cross_entropy_with_logits(embedding[:, -1].float(), 0.95 * label + 0.025)

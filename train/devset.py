@@ -14,6 +14,7 @@ from torch import nn
 from ..stream.values import Floats
 from .data import normalise
 from .faces import SCALE
+from .loop import autocast
 from .metrics import auc
 
 
@@ -51,7 +52,7 @@ def embed(model: nn.Module, clips: Clips, rows: npt.NDArray[np.integer], size: i
     model.eval()
     device = next(model.parameters()).device
     out = []
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16):
+    with torch.no_grad(), autocast(device.type):
         for start in range(0, len(rows), 32):
             crops = torch.from_numpy(clips.crops(rows[start : start + 32], size, scale))
             out.append(model(crops.to(device, memory_format=torch.channels_last))[0].float().cpu().numpy())

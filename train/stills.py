@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from ..stream.values import Floats
 from . import stills_data
 from .data import normalise
-from .loop import Curve, follow, save, schedule
+from .loop import Curve, autocast, follow, save, schedule
 from .metrics import auc
 from .networks import StillNet
 from .stills_data import Still, Stills
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         for group in optimizer.param_groups:
             group["lr"] = group["top"] * schedule(step, steps, warm=50)
         model.train()
-        with torch.autocast(args.device.split(":")[0], torch.bfloat16):
+        with autocast(args.device):
             logit = model(crops.flatten(0, 1).to(args.device, memory_format=torch.channels_last))
         loss = fn.binary_cross_entropy_with_logits(logit.float(), 0.95 * labels.flatten().to(args.device) + 0.025)
         optimizer.zero_grad(set_to_none=True)

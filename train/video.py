@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from .data import Pairs, PairSettings
 from .devset import Clips, embed, video_auc
-from .loop import Curve, follow, save, schedule
+from .loop import Curve, autocast, follow, save, schedule
 from .networks import EncoderSettings, FaceEncoder
 from .norms import hold
 from .plots import need_matplotlib
@@ -125,7 +125,7 @@ def _groups(model: FaceEncoder, lr: float) -> list[dict[str, Any]]:
 def _loss(model: nn.Module, crops: Tensor, masks: Tensor) -> Tensor:
     """Genuine or fake, a picture; and manipulated or not, a cell of the map."""
     crops = crops.to(memory_format=torch.channels_last)
-    with torch.autocast(crops.device.type, torch.bfloat16):
+    with autocast(crops.device.type):
         embedding, evidence = model(crops)
     label = (masks.flatten(1).amax(1) > 0).float()
     verdict = fn.binary_cross_entropy_with_logits(embedding[:, -1].float(), 0.95 * label + 0.025)

@@ -25,6 +25,7 @@ from .blend import Subject, make
 from .data import Pairs, PairSettings, normalise
 from .degrade import degrade
 from .faces import SCALE, cut_face, largest, rows
+from .loop import autocast
 from .mesh import FaceMesh
 from .weights import read_encoder
 
@@ -98,7 +99,7 @@ def _version(subjects: list[Subject], donor: Subject | None, seed: int, *, fake:
 
 @torch.no_grad()
 def _embed(model: nn.Module, crops: Floats) -> Floats:
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast("cpu"):
         out: torch.Tensor = model(torch.from_numpy(crops).to(memory_format=torch.channels_last))[0]
     return np.asarray(out.float().numpy(), np.float32)
 
