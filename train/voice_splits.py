@@ -11,7 +11,7 @@ FOLDS: tuple[frozenset[str], ...] = (
     frozenset({"hifigan", "hifigan_demo", "vits_demo"}),
     frozenset({"lyra", "flowavenet", "speedyspeech", "classic"}),
     frozenset({"world", "copy-world", "griffinlim", "copy-griffinlim", "styletts", "adaspeech"}),
-    frozenset({"kokoro", "piper", "diffgan", "fastspeech2"}),
+    frozenset({"kokoro", "hibari", "piper", "diffgan", "fastspeech2"}),
 )
 "Families that are held out together. All that use HiFi-GAN by name leave together; own copies leave with their kind."
 
@@ -55,3 +55,10 @@ def split(clips: Sequence[Clip], fold: int | None) -> tuple[list[Clip], list[Cli
     out = [c for c in train if (c.family in names if c.fake else speaker_fold(c.speaker) == fold)]
     kept = [c for c in train if c.family not in names and speaker_fold(c.speaker) != fold]
     return kept, [c for c in out if not c.family.startswith("copy-")]
+
+
+def held(clips: Sequence[Clip], without: int | None) -> frozenset[int]:
+    """Return the indices of the clips that this half of the folds holds out; for None of those called `dev`."""
+    folds = [None] if without is None else [fold for fold in range(len(FOLDS)) if half(fold) == without]
+    ids = {id(clip) for fold in folds for clip in split(clips, fold)[1]}
+    return frozenset(i for i, clip in enumerate(clips) if id(clip) in ids)
