@@ -19,12 +19,13 @@ from truefeed.export import voice_front as exporting_front  # noqa: E402
 from truefeed.stream.audio import RATE, level  # noqa: E402
 from truefeed.stream.errors import TruefeedError  # noqa: E402
 from truefeed.stream.values import Floats  # noqa: E402
-from truefeed.train import voice, voice_tune  # noqa: E402
+from truefeed.train import voice, voice_tune, voice_vocoder  # noqa: E402
 from truefeed.train.channel import disturbed, lossy, through  # noqa: E402
 from truefeed.train.metrics import auc  # noqa: E402
 from truefeed.train.voice_copies import KINDS, copy  # noqa: E402
 from truefeed.train.voice_data import Clip, build, family, read  # noqa: E402
-from truefeed.train.voice_front import ROW, Front, pretrained  # noqa: E402
+from truefeed.train.voice_data import load as load_clips  # noqa: E402
+from truefeed.train.voice_front import CHANNELS, ROW, Front, folded, pretrained  # noqa: E402
 from truefeed.train.voice_net import VoiceNet, VoiceSettings, VoiceStats  # noqa: E402
 from truefeed.train.voice_score import read as read_net  # noqa: E402
 from truefeed.train.voice_score import window  # noqa: E402
@@ -165,6 +166,20 @@ def test_the_encoder_does_not_hear_loudness() -> None:
         torch.testing.assert_close(encoder(samples), encoder(0.25 * samples), atol=1e-3, rtol=1e-3)
 
 
+def test_a_convolution_of_low_rank_is_taken_over_as_it_is() -> None:
+    torch.manual_seed(0)
+    state = {}
+    for i in range(6):
+        down, across = torch.randn(8, CHANNELS[i], 3), torch.randn(CHANNELS[i + 1], 8, 3)
+        state[f"convs.{i}.weight"] = torch.einsum("rik,ort->oikt", down, across)
+        state[f"convs.{i}.bias"] = torch.randn(CHANNELS[i + 1])
+    still = torch.randn(1, CHANNELS[3], 9, 1).repeat(1, 1, 1, 7)  # the same at all times: nothing is lost
+    expected = torch.nn.functional.conv2d(still, state["convs.3.weight"], state["convs.3.bias"], (2, 1))
+    encoder = Front().encoder
+    encoder.load_state_dict(folded(state), strict=False)
+    torch.testing.assert_close(encoder.convs[3](still)[..., 1:-1], expected, atol=1e-2, rtol=1e-3)
+
+
 def test_weights_that_are_not_those_of_the_release_are_refused(tmp_path: Path) -> None:
     (tmp_path / "other.pt").write_bytes(b"other")
     with pytest.raises(ValueError, match=r"distillmos 0\.9\.1"):
@@ -177,7 +192,8 @@ def test_tuning_moves_the_encoder_and_keeps_its_normalisation(dataset: Path) -> 
     before = {name: value.clone() for name, value in net.state_dict().items()}
     tune(net, pairs(build(dataset, 0), None), 2, 4, 0)
     moved = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
-    assert any(name.startswith("encoder.convs.0") for name in moved)
+    assert any(name.startswith("encoder.convs.3") for name in moved)
+    assert not any(name.startswith("encoder.convs.0") for name in moved)
     assert not any("running" in name for name in moved)
 
 
@@ -225,6 +241,23 @@ def test_the_cost_of_errors_is_that_of_the_better_constant_answer_at_worst() -> 
         Clip(np.zeros((3, 9), np.int16), bool(y), "g", "g" if y else "real", "s", str(y), "dev", "") for y in labels
     ]
     assert cell(Answers(np.array([0.0, 1, 2, 3, 4]), clips))[0] == 1.0
+
+
+def test_a_small_vocoder_makes_copies_that_lie_beside_their_originals(dataset: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyworld")
+    out = tmp_path / "vocoded"
+    words = ["--dataset", str(dataset), "--cache", str(tmp_path), "--out", str(out), "--seconds", "0"]
+    assert voice_vocoder.main(words) == 0
+    clips = load_clips(dataset, tmp_path / "clips.npz", 1, [out])
+    genuine = {c.path: c for c in clips if not c.fake and c.split == "train"}
+    copies = [c for c in clips if c.family in ("copy-fourier", "copy-raising")]
+    assert len(copies) == 2 * len(genuine)
+    for clip in copies:
+        assert clip.fake
+        assert clip.samples.shape == genuine[clip.path].samples.shape
+        assert clip.speaker == genuine[clip.path].speaker
+        assert np.abs(clip.version(0) - genuine[clip.path].version(0)).max() > 1e-3
+    assert all(len(own) >= 2 for _, own in pairs(clips, None).copies)
 
 
 def test_a_fold_shares_neither_families_nor_genuine_speakers(dataset: Path) -> None:

@@ -2,7 +2,8 @@
 
 Small steps end to end from the weights of Distill-MOS. Half of what is heard are genuine clips beside their own copies,
 the other half spoof clips beside genuine ones of the same recordings; the two of a pair pass the very same channel, so
-that nothing but the making tells them apart. What is kept is the running mean of the weights.
+that nothing but the making tells them apart. The loss asks each window for its label and each pair for its order, in
+which what the two share cancels out. What is kept is the running mean of the weights.
 
 `--without N` leaves out the families and speakers of one half of the folds (voice_splits), which are then measured with
 that front end; the one that ships hears everything. `--resume` goes on where an earlier run stopped.
@@ -17,6 +18,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,13 +28,15 @@ from torch.nn import functional as F
 from ..stream.audio import RATE, level
 from ..stream.values import Floats
 from .channel import disturbed
-from .loop import follow
+from .loop import autocast, follow
 from .voice_data import VERSIONS, Clip
 from .voice_data import load as load_clips
 from .voice_front import Front, pretrained
 from .voice_splits import HALVES, leave_out
 
-RATE_ENCODER, RATE_HEAD = 1e-4, 3e-3
+RATE_ENCODER, RATE_HEAD = 3e-4, 2e-4
+FROZEN = 2
+"Convolutions that stay as they come: their gradients cost the most and change them the least."
 WARM = 0.1
 "Share of the steps over which the encoder's rate rises; then it falls as half a cosine."
 SECONDS = 1.0
@@ -78,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m truefeed.train.voice_tune", description=__doc__)
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--cache", type=Path, required=True, help="folder of the prepared clips, as for the training")
-    parser.add_argument("--extra", type=Path)
+    parser.add_argument("--extra", type=Path, nargs="*", default=[], help="further folders of the same form")
     parser.add_argument("--weights", type=Path, help="distill_mos_v7.pt; default: that of the installed package")
     parser.add_argument("--without", type=int, choices=range(HALVES), help="half of the folds to leave out")
     parser.add_argument("--steps", type=int, default=1500)
@@ -122,40 +126,47 @@ def tune(
         part: where to keep a checkpoint.
         state: such a checkpoint, to go on from.
     """
-    encoder = front.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    encoder.eval()
+    encoder = front.encoder.eval()
+    for conv in encoder.convs[:FROZEN]:
+        conv.requires_grad_(False)
     scale, head = _scale(encoder, given, seed), nn.Linear(_width(encoder), 1)
     nn.init.zeros_(head.weight)
     groups = [
-        {"params": list(net.parameters()), "lr": rate} for net, rate in ((encoder, RATE_ENCODER), (head, RATE_HEAD))
+        {"params": [p for p in net.parameters() if p.requires_grad], "lr": rate}
+        for net, rate in ((encoder, RATE_ENCODER), (head, RATE_HEAD))
     ]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     mean = copy.deepcopy(encoder)
-    kept = {"encoder": encoder, "head": head, "mean": mean, "optimizer": optimizer}
+    kept: dict[str, Any] = {"encoder": encoder, "head": head, "mean": mean, "optimizer": optimizer}
     begin = 0
     if isinstance(state, dict):
         begin = int(state["step"])
         for name, one in kept.items():
             one.load_state_dict(state[name])
-    losses = []
+    losses: list[float] = []
+    orders: list[float] = []
     for step in range(begin, steps):
         optimizer.param_groups[0]["lr"] = RATE_ENCODER * _rate(step / steps)
         samples, labels = _batch(given, size, np.random.default_rng((seed, step)))
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast("cpu"):
             rows = encoder(samples)
         x = ((rows.float() - scale[0]) / scale[1]).clamp(-5, 5)
-        loss = F.binary_cross_entropy_with_logits(head(x)[:, 0], labels * 0.96 + 0.02)
+        logits = head(x)[:, 0]
+        order = F.softplus(logits[0::2] - logits[1::2]).mean()  # of each genuine window and its spoof
+        loss = order + F.binary_cross_entropy_with_logits(logits, labels * 0.96 + 0.02)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimizer.step()
         follow(mean, encoder, step, MEAN)
-        losses.append(loss.item())
+        losses.append((loss - order).item())
+        orders.append(order.item())
         if step % 20 == 19:
-            sys.stderr.write(f"step {step + 1} of {steps}  loss {np.mean(losses[-100:]):.3f}\n")
+            label, pair = np.mean(losses[-100:]), np.mean(orders[-100:])
+            sys.stderr.write(f"step {step + 1} of {steps}  loss {label:.3f}  of pairs {pair:.3f}\n")
         if part and step % KEEP == KEEP - 1:
             torch.save({"step": step + 1} | {name: one.state_dict() for name, one in kept.items()}, part)
-    front.encoder = mean.to(memory_format=torch.contiguous_format)
+    front.encoder = mean
 
 
 def _rate(done: float) -> float:
