@@ -1,8 +1,9 @@
 """How a face moves beside the head that carries it: what frame by frame manipulation breaks.
 
 A generator that works frame by frame places, lights and renders each face anew. Against the hair, the ears and the neck
-around it such a face trembles and flickers, though each frame may look right. All figures compare the face with the
-ring around it in the same frames, so that camera, codec and the movement of the head cancel out as far as they can.
+around it such a face trembles and flickers, or its colours are calmer than a camera's, though each frame may look
+right. In three frames in a row everything is measured region by region, so that a model can compare the regions with
+one another: camera, codec and the movement of the head then cancel out as far as they can.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -18,11 +20,17 @@ import numpy.typing as npt
 from .faces.align import crop
 from .values import Floats, Image
 
-MEASURES = 5
-"""Numbers of one face at one moment, natural logarithms all: how the skin trembles beside the ring (acceleration of the
-one less the other, over that of the ring); how the border of the face does; how its colour flickers beside the ring's;
-what motion does not explain of the change of the skin, beside its texture, over the same of the ring; how uneven the
-motion of the skin is, over that of the ring."""
+REGIONS = ("lips", "mouth", "chin", "cheeks", "middle", "nose", "eyes", "brow", "rim", "ring")
+"Of an upright face, from the mouth outward; the rim is the border of the face, the ring hair, ears and neck around it."
+MAPS = ("unexplained", "unexplained-red", "unexplained-blue", "uneven")
+"""Means over a region: what motion does not explain of the change of brightness and of the colour differences between
+two frames, and how uneven the motion is."""
+WHOLE = ("tremble", "flicker")
+"""Of a region as a whole: the change of its motion less that of the ring (of the ring: its own), and of its colour less
+that of the ring (likewise)."""
+NAMES = tuple(f"{measure} {region}" for measure in (*MAPS, *WHOLE) for region in REGIONS)
+"Of the measures, natural logarithms all, in their order."
+MEASURES = len(NAMES)
 COLUMNS = MEASURES + 1
 "The measures, and 1 where they were taken, else a row of zeros."
 EVERY = 0.11
@@ -31,8 +39,9 @@ _APART = (0.02, 0.11)
 "Frames closer than this show no motion, further apart no trembling, s."
 _SIDE = 160
 _SCALE = 1.2
-
-Mask = npt.NDArray[np.bool_]
+_FLOOR = 0.05
+"Added before the logarithm: grey levels, px."
+_NOTHING = np.zeros((_SIDE, _SIDE, 3), np.float32)
 
 
 class Recent:
@@ -75,30 +84,40 @@ def measure(images: Sequence[Image], points: Floats) -> Floats:
     Returns:
         (COLUMNS,), see there.
     """
-    crops = [crop(image, points, _SIDE, _SCALE) for image in images]
-    pairs = [_compare(crops[0], crops[1]), _compare(crops[1], crops[2])]
-    skin, rim, ring = np.stack([moved for moved, _ in pairs], 1)
-    tremble = np.linalg.norm([b - a for a, b in (skin - ring, rim - ring, ring)], axis=1) + 0.02
-    rest = np.mean([row for _, row in pairs], 0)
-    return np.array([np.log(tremble[0] / tremble[2]), np.log(tremble[1]), *rest, 1.0], np.float32)
+    frames = [cv2.cvtColor(crop(image, points, _SIDE, _SCALE), cv2.COLOR_BGR2YCrCb) for image in images]
+    gray, floats = [frame[..., 0] for frame in frames], [frame.astype(np.float32) for frame in frames]
+    flows = [np.asarray(_flow().calc(a, b, None), np.float32) for a, b in pairwise(gray)]  # type: ignore[call-overload]
+    first, second = (_unexplained(a, b, flow) for (a, b), flow in zip(pairwise(floats), flows, strict=True))
+    left = cv2.add(cv2.absdiff(first, _NOTHING), cv2.absdiff(second, _NOTHING))
+    uneven = cv2.add(_uneven(flows[0]), _uneven(flows[1]))
+    sheet = np.dstack([left, uneven, *flows, first, second]).reshape(_SIDE * _SIDE, -1)
+    mean = np.asarray(_shares().T @ sheet, np.float32)
+    maps, before, after = mean[:, :4] / 2, mean[:, 4:6], mean[:, 6:8]
+    tremble = np.linalg.norm(_beside_ring(after - before), axis=1)
+    flicker = np.abs(_beside_ring(mean[:, 8:11] + mean[:, 11:14]) / 2).mean(1)
+    rows = np.log(np.vstack([maps.T, tremble, flicker]) + _FLOOR)
+    return np.append(rows.ravel(), 1.0).astype(np.float32)
 
 
-def _compare(old: Image, new: Image) -> tuple[Floats, Floats]:
-    """Return the motion of skin, rim and ring (3, 2), px of the crop, and the three measures of one pair of frames."""
-    gray, after = (cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in (old, new))
-    flow = np.asarray(_flow().calc(gray, after, None), np.float32)  # type: ignore[call-overload]
+def _unexplained(old: Floats, new: Floats, flow: Floats) -> Floats:
+    """(S, S, 3): what is left of the change of brightness and colour once the new frame is moved back."""
     place = _grid() + flow
     back = cv2.remap(new, place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    change = back.astype(np.float32) - old
-    left = np.abs(change).mean(2)
-    uneven = np.abs(np.diff(flow, axis=0)[:, :-1]).sum(2) + np.abs(np.diff(flow, axis=1)[:-1]).sum(2)
-    grain = np.abs(gray.astype(np.float32) - cv2.GaussianBlur(gray, (0, 0), 1.2))
-    skin, rim, ring = _regions()
-    flicker = np.log(np.abs(change[skin].mean(0) - change[ring].mean(0)).mean() + 0.02)
-    unexplained = [np.log((left[part].mean() + 0.1) / (grain[part].mean() + 0.1)) for part in (skin, ring)]
-    rough = [np.log(uneven[part[:-1, :-1]].mean() + 0.01) for part in (skin, ring)]
-    moved = np.stack([flow[part].mean(0) for part in (skin, rim, ring)])
-    return moved, np.array([flicker, unexplained[0] - unexplained[1], rough[0] - rough[1]], np.float32)
+    return np.asarray(back - old, np.float32)
+
+
+def _uneven(flow: Floats) -> Floats:
+    """(S, S): how much the motion differs from that of the pixels below and to the right."""
+    down, right = cv2.absdiff(flow[1:, :-1], flow[:-1, :-1]), cv2.absdiff(flow[:-1, 1:], flow[:-1, :-1])
+    both = cv2.transform(cv2.add(down, right), np.ones((1, 2), np.float32))
+    return np.asarray(cv2.copyMakeBorder(both, 0, 1, 0, 1, cv2.BORDER_CONSTANT, value=0.0), np.float32)
+
+
+def _beside_ring(values: Floats) -> Floats:
+    """(regions, n): less those of the ring, which keeps its own."""
+    out = values - values[-1]
+    out[-1] = values[-1]
+    return np.asarray(out, np.float32)
 
 
 @cache
@@ -113,14 +132,28 @@ def _grid() -> Floats:
 
 
 @cache
-def _regions() -> tuple[Mask, Mask, Mask]:
-    """Return skin, rim and ring in the crop: ellipses over the mean outline of upright faces; the mouth is left out."""
+def _shares() -> Floats:
+    """(pixels, regions): of each pixel in the mean over each region; ellipses over the mean outline of a face."""
     place = (_grid() - _SIDE / 2) * (_SCALE / _SIDE) + 0.5
+    down = place[..., 1]
 
-    def inside(x: float, y: float, width: float, height: float) -> Mask:
-        return np.asarray(((place[..., 0] - x) / width) ** 2 + ((place[..., 1] - y) / height) ** 2 < 1)
+    def inside(x: float, y: float, width: float, height: float) -> npt.NDArray[np.bool_]:
+        return np.asarray(((place[..., 0] - x) / width) ** 2 + ((down - y) / height) ** 2 < 1)
 
-    skin = inside(0.5, 0.52, 0.31, 0.37) & ~inside(0.5, 0.73, 0.19, 0.1)
-    rim = inside(0.5, 0.52, 0.35, 0.405) & ~inside(0.5, 0.52, 0.3, 0.36)
-    ring = inside(0.5, 0.52, 0.45, 0.51) & ~inside(0.5, 0.52, 0.376, 0.433)
-    return skin, rim, ring
+    skin = inside(0.5, 0.52, 0.31, 0.37)
+    lips, nose = inside(0.5, 0.745, 0.13, 0.06), inside(0.5, 0.5, 0.07, 0.1)
+    mouth = inside(0.5, 0.745, 0.2, 0.11)
+    eyes = inside(0.342, 0.372, 0.1, 0.055) | inside(0.658, 0.372, 0.1, 0.055)
+    masks = (
+        lips,
+        mouth & ~lips & skin,
+        inside(0.5, 0.55, 0.28, 0.37) & ~mouth & (down > 0.79),
+        skin & ~mouth & (down > 0.6) & (down <= 0.79),
+        skin & ~nose & ~eyes & (down > 0.43) & (down <= 0.6),
+        nose,
+        eyes,
+        skin & ~eyes & (down <= 0.33),
+        inside(0.5, 0.52, 0.35, 0.405) & ~inside(0.5, 0.52, 0.3, 0.36),
+        inside(0.5, 0.52, 0.45, 0.51) & ~inside(0.5, 0.52, 0.376, 0.433),
+    )
+    return np.stack([mask.ravel() / mask.sum() for mask in masks], 1).astype(np.float32)

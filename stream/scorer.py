@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..engines import Card
+from ..engines import Card, EngineError
 from .faces.align import crop
 from .models import Models, card_of
+from .motion import COLUMNS
 from .values import Floats, Image, Window
 from .windows import pack
 
@@ -20,6 +21,11 @@ class FaceScorer:
         self.card = card_of(models.face)
         self.window_card = card_of(models.face_window)
         self._face, self._window = models.face, models.face_window
+        moves = self.window_card.training.get("motion") or 0
+        if moves not in (0, COLUMNS):
+            raise EngineError(
+                f"{self.window_card.name}: made for {moves} columns of motion, not {COLUMNS}: export anew"
+            )
 
     def crops(self, image: Image, points: Sequence[Floats]) -> list[Image]:
         """Cut one aligned face a (5, 2) set of points from the HxWx3 BGR picture."""

@@ -7,8 +7,9 @@ import media
 import numpy as np
 import pytest
 import torch
-from truefeed.stream.motion import COLUMNS, Recent, absent, measure
+from truefeed.stream.motion import COLUMNS, NAMES, Recent, absent, measure
 from truefeed.stream.values import Floats, Image
+from truefeed.train.motion import settle
 from truefeed.train.networks import HeadSettings, WindowHead
 
 # Eyes, nose tip and mouth corners of the portrait.
@@ -36,17 +37,34 @@ def _shifted(image: np.ndarray, by: np.ndarray) -> np.ndarray:
     return cv2.warpAffine(image, matrix, image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
 
 
-def mean(**how: float) -> Floats:
-    rng = np.random.default_rng(1)
+def mean(seed: int = 1, **how: float) -> Floats:
+    rng = np.random.default_rng(seed)
     return np.asarray(np.mean([measure(frames(rng, **how), POINTS) for _ in range(6)], 0), np.float32)
 
 
-def test_a_face_that_trembles_or_flickers_beside_its_head_shows() -> None:
+def beside(measures: Floats, measure: str, region: str, other: str = "ring") -> float:
+    """Return how much more of a measure one region has than another."""
+    return float(measures[NAMES.index(f"{measure} {region}")] - measures[NAMES.index(f"{measure} {other}")])
+
+
+@pytest.mark.parametrize("region", ["nose", "middle", "brow"])
+def test_a_face_that_trembles_or_flickers_beside_its_head_shows(region: str) -> None:
     plain, trembling, flickering = mean(), mean(tremble=1.5), mean(flicker=6.0)
-    assert trembling[0] > plain[0] + 1
-    assert trembling[1] > plain[1] + 1
-    assert flickering[2] > plain[2] + 1
+    assert beside(trembling, "tremble", region) > beside(plain, "tremble", region) + 1
+    assert beside(flickering, "flicker", region) > beside(plain, "flicker", region) + 1
     assert plain[-1] == trembling[-1] == 1
+    assert plain.shape == (COLUMNS,)
+
+
+def test_the_signs_tell_a_trembling_face_from_genuine_ones() -> None:
+    genuine = np.stack([mean(seed) for seed in range(12)])[:, :-1]
+    signs = settle(genuine, gain=0.5)
+    suspects = torch.from_numpy(np.stack([mean(99), mean(99, tremble=1.5)])[:, :-1])
+    with torch.no_grad():
+        plain, trembling = signs.far(suspects)[:, 0]
+    assert abs(plain) < 3
+    assert trembling == 4  # as far as a sign may lie
+    assert bool((signs.scale > 0).all())
 
 
 def test_only_three_frames_in_a_row_say_anything() -> None:
@@ -69,19 +87,17 @@ def test_only_three_frames_in_a_row_say_anything() -> None:
     assert recent.images(0.62) is None
 
 
-@pytest.mark.parametrize("known", [False, True])
-def test_the_head_counts_motion_where_it_was_measured(known: bool) -> None:
+@pytest.mark.parametrize(("measured", "share"), [(0, 0.0), (5, 0.5), (40, 1.0)])
+def test_the_head_counts_motion_as_far_as_it_was_measured(measured: int, share: float) -> None:
     torch.manual_seed(1)
-    head = WindowHead(HeadSettings(embedding=4, width=8, heads=2, rows=40, motion=COLUMNS)).eval()
-    head.motion_offset.fill_(3.0)
+    head = WindowHead(HeadSettings(embedding=4, width=8, heads=2, rows=40, motion=COLUMNS, signs=(1,))).eval()
+    head.signs.contrasts[0, 0] = 1
     rows = torch.randn(1, 40, 5)
     motion = torch.from_numpy(absent(40))[None]
-    if known:
-        motion[..., -1] = 1
-        motion[..., 0] = 4.0
+    motion[:, 40 - measured :, -1] = 1
+    motion[:, 40 - measured :, 0] = 2.0
     ages, mask = torch.zeros(1, 40), torch.ones(1, 40)
     with torch.no_grad():
         seen = head._seen(rows, ages, mask)
         both = head(torch.cat([rows[..., :-1], motion, rows[..., -1:]], 2), ages, mask)
-    moved = 4 - 3 if known else -np.inf
-    assert float(both) == pytest.approx(np.logaddexp(float(seen), moved), abs=1e-4)
+    assert float(both - seen) == pytest.approx(2 * share, abs=1e-4)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as fn
 
 from .lite import EfficientNetLite0
 
@@ -15,6 +16,8 @@ class EncoderSettings:
     embedding: int = 64
     "Numbers an embedding has, beside the frame logit."
     dropout: float = 0.2
+    own: float = 0.0
+    "Share of a picture's own statistics in the first norms (train.lite.Norm)."
 
 
 class FaceEncoder(nn.Module):
@@ -28,6 +31,7 @@ class FaceEncoder(nn.Module):
         super().__init__()
         self.settings = settings
         self.trunk = EfficientNetLite0()
+        self.trunk.know_own(settings.own)
         self.map = nn.Sequential(nn.Conv2d(112, 64, 1), nn.ReLU(), nn.Conv2d(64, 1, 1))
         self.drop = nn.Dropout(settings.dropout)
         self.embed = nn.Linear(1280 + 2, settings.embedding)
@@ -43,11 +47,14 @@ class FaceEncoder(nn.Module):
         return torch.cat([hidden, self.logit(hidden)], 1), evidence
 
 
-_MOMENTS = 28
-"Measurements of motion that count in full: three and a half seconds of them."
+_MOMENTS = 10
+"Measurements of motion that count in full: those of a second."
 
-_MOST = 1.8
-"Log-odds that motion alone may reach: genuine faces that grimace move as oddly, and shall not raise an alarm."
+_CONTRAST = (-1.0, 3.0)
+"Spreads of genuine video that one contrast may lie below and above its mean: no single one may decide."
+
+_SIGN = (-2.5, 4.0)
+"The same for a sign, which several contrasts make."
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,55 @@ class HeadSettings:
     "Longest window, scored frames."
     motion: int = 0
     "Columns of stream.motion in a row, before its last one; 0 = none."
+    signs: tuple[int, ...] = ()
+    "Contrasts that each sign of manipulation is made of."
+
+
+class Signs(nn.Module):
+    """Signs of manipulation in how a face moves, as log-odds: how far each lies from genuine video.
+
+    A sign is the sum of some contrasts, each the difference of two measures of stream.motion, in spreads of genuine
+    video and turned so that more is more suspicious (train.motion names them). Nothing here has seen a fake but `gain`,
+    which is chosen like a threshold.
+    """
+
+    contrasts: Tensor
+    mean: Tensor
+    spread: Tensor
+    members: Tensor
+    level: Tensor
+    scale: Tensor
+    gain: Tensor
+
+    def __init__(self, measures: int, signs: tuple[int, ...]) -> None:
+        super().__init__()
+        count = sum(signs)
+        self.register_buffer("contrasts", torch.zeros(measures, count))
+        self.register_buffer("mean", torch.zeros(count))
+        self.register_buffer("spread", torch.ones(count))
+        owner = torch.repeat_interleave(torch.arange(len(signs)), torch.tensor(signs))
+        self.register_buffer("members", fn.one_hot(owner, len(signs)).float())
+        self.register_buffer("level", torch.zeros(len(signs)))
+        self.register_buffer("scale", torch.ones(len(signs)))
+        self.register_buffer("gain", torch.ones(len(signs)))
+
+    def far(self, measures: Tensor) -> Tensor:
+        """(B, measures), means over time, to (B, signs) in spreads of genuine video."""
+        return ((self.sums(measures) - self.level) / self.scale).clamp(*_SIGN)
+
+    def sums(self, measures: Tensor) -> Tensor:
+        """(B, measures) to (B, signs), sums of contrasts."""
+        lies = ((measures @ self.contrasts - self.mean) / self.spread).clamp(*_CONTRAST)
+        return lies @ self.members
+
+    def forward(self, motion: Tensor, mask: Tensor) -> Tensor:
+        """Take (B, L, COLUMNS) of stream.motion and the (B, L) mask of the rows; give (B,) log-odds."""
+        present = motion[..., -1:] * mask[..., None]
+        count = present.sum(1)
+        odds = self.far((motion[..., :-1] * present).sum(1) / count.clamp_min(1)) @ self.gain
+        # A few measurements stray far from their mean: they may not cry wolf.
+        known: Tensor = (count / _MOMENTS).clamp(max=1)[:, 0]
+        return odds * known
 
 
 class WindowHead(nn.Module):
@@ -67,11 +123,6 @@ class WindowHead(nn.Module):
 
     It starts as the plain mean, since the last layer starts at zero: time has to earn its part.
     """
-
-    motion_mean: Tensor
-    motion_spread: Tensor
-    motion_gain: Tensor
-    motion_offset: Tensor
 
     def __init__(self, settings: HeadSettings) -> None:
         super().__init__()
@@ -87,10 +138,7 @@ class WindowHead(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
         if settings.motion:
-            self.register_buffer("motion_mean", torch.zeros(settings.motion - 1))
-            self.register_buffer("motion_spread", torch.ones(settings.motion - 1))
-            self.register_buffer("motion_gain", torch.ones(1))
-            self.register_buffer("motion_offset", torch.zeros(1))
+            self.signs = Signs(settings.motion - 1, settings.signs)
 
     def forward(self, rows: Tensor, ages: Tensor, mask: Tensor) -> Tensor:
         """Take (B, L, D) rows, (B, L) ages in s and (B, L) mask, 1 where a row is present; give (B,) logits."""
@@ -98,24 +146,9 @@ class WindowHead(nn.Module):
             return self._seen(rows, ages, mask)
         cut = rows.shape[2] - 1 - self.settings.motion
         seen = self._seen(torch.cat([rows[..., :cut], rows[..., -1:]], 2), ages, mask)
-        # Either is enough: a face that looks right may move wrongly, and the other way round (a noisy or).
-        return torch.logaddexp(seen, self._moved(rows[..., cut:-1], mask))
-
-    def _moved(self, motion: Tensor, mask: Tensor) -> Tensor:
-        """(B,): log-odds of how far the mean measures of motion lie from those of genuine video, in its spreads.
-
-        Nothing here learns from fakes: whatever trembles and flickers more than genuine faces do is suspicious. What
-        lies on the other side counts half.
-        """
-        present = motion[..., -1:] * mask[..., None]
-        count = present.sum(1)
-        mean = (motion[..., :-1] * present).sum(1) / count.clamp_min(1)
-        far = ((mean - self.motion_mean) / self.motion_spread).clamp(-2, 4)
-        far = torch.where(far < 0, far / 2, far).sum(1)
-        # The spreads are those of four seconds: the mean of one second strays further, and may not cry wolf.
-        known = ((count / _MOMENTS).clamp(max=1) ** 2)[:, 0]
-        odds = (self.motion_gain * (far - self.motion_offset)).clamp(max=_MOST)
-        return odds + torch.log(known + 1e-7)
+        # What the look and the motion of a face say is of different kinds: their odds multiply.
+        moved: Tensor = self.signs(rows[..., cut:-1], mask)
+        return seen + moved
 
     def _seen(self, rows: Tensor, ages: Tensor, mask: Tensor) -> Tensor:
         count = mask.sum(1, keepdim=True).clamp_min(1)

@@ -26,6 +26,7 @@ from .networks import EncoderSettings, FaceEncoder
 from .norms import hold
 from .plots import need_matplotlib
 from .team import Team
+from .weights import read_encoder
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,12 +39,12 @@ def _train(args: argparse.Namespace, team: Team) -> int:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
     settings = PairSettings(size=args.size, map_size=args.size // 16)
-    model = FaceEncoder(EncoderSettings()).to(team.device)
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if args.init:
-        model.load_state_dict(torch.load(args.init, map_location=team.device, weights_only=True)["average"])
+        model = read_encoder(args.init)
     else:
+        model = FaceEncoder(EncoderSettings())
         model.trunk.load_imagenet()
+    model.to(team.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if args.freeze:
         model.trunk.freeze(args.freeze)
     average = copy.deepcopy(model).eval()

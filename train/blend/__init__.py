@@ -4,6 +4,6 @@ After Shiohara and Yamasaki, "Detecting Deepfakes with Self-Blended Images", CVP
 re-rendered mouths and lower faces, and by warped expressions.
 """
 
-from .fake import REENACTED, Fake, Subject, make
+from .fake import REENACTED, Fake, Subject, make, retime
 
-__all__ = ["REENACTED", "Fake", "Subject", "make"]
+__all__ = ["REENACTED", "Fake", "Subject", "make", "retime"]

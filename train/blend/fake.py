@@ -64,6 +64,29 @@ def make(subject: Subject, donor: Subject | None, rng: np.random.Generator, reen
     return Fake(_paste(front, back, soft, kind, rng), _label(soft), f"{kind}:{region}")
 
 
+def retime(subject: Subject, moment: Subject, rng: np.random.Generator) -> Fake:
+    """Give the subject the mouth, or the whole face, of another moment of the same person.
+
+    Reenactment takes the mouth from elsewhere and renders the rest from what it saw before: head, light and identity
+    fit, and yet the seam, the texture and the motion do not.
+
+    Args:
+        subject: the genuine face.
+        moment: the same person at another time.
+        rng: the only source of chance.
+    """
+    size = subject.image.shape[0]
+    region = str(rng.choice(["mouth", "lower", "brows-down", "face"], p=[0.35, 0.3, 0.2, 0.15]))
+    goal = warp.pose(moment.mesh, subject.mesh) if rng.random() < 0.7 else subject.mesh
+    front = warp.onto(moment.image, moment.mesh, goal, size)
+    if rng.random() < 0.7:
+        front = texture.rerender(front, rng) if rng.random() < 0.6 else texture.refocus(front, rng)
+    if rng.random() < 0.3:
+        front = texture.tint(front, rng, 0.25)
+    soft = masks.soften(masks.hull(subject.mesh, region, size, rng), rng)
+    return Fake(_paste(front, subject.image, soft, "retime", rng), _label(soft), f"retime:{region}")
+
+
 def _self(subject: Subject, rng: np.random.Generator) -> tuple[Image, Image]:
     """Change one of the two layers, so that neither the inside nor the outside is always the changed one."""
     changed, plain = subject.image, subject.image

@@ -35,6 +35,17 @@ def field(goal: Floats, origin: Floats, size: int, spread: float) -> Floats:
     return np.asarray(cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
+_STILL = sorted({*parts.LEFT_EYE, *parts.RIGHT_EYE, *parts.BROWS, *parts.NOSE[:8], *parts.OVAL[-9:], *parts.OVAL[:10]})
+"Points that an expression of the mouth hardly moves."
+
+
+def pose(mesh: Floats, to: Floats) -> Floats:
+    """Move landmarks (468, 2) by the affine map that brings their upper face to where another's (468, 2) is, px."""
+    ones = np.ones((len(mesh), 1), np.float32)
+    solution = np.linalg.lstsq(np.hstack([mesh, ones])[_STILL], to[_STILL], rcond=None)[0]
+    return np.asarray(np.hstack([mesh, ones]) @ solution, np.float32)
+
+
 def onto(donor: Image, donor_mesh: Floats, target_mesh: Floats, size: int) -> Image:
     """Lay a donor's face over a target's: affine first, then what the landmarks still ask for."""
     ones = np.ones((len(donor_mesh), 1), np.float32)
