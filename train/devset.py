@@ -1,7 +1,12 @@
-"""The crops that train.clips cut, scored clip by clip."""
+"""The crops that train.clips cut, scored clip by clip: `python -m truefeed.train.devset --help`.
+
+It tells what an encoder alone reaches: mean frame logits, without motion, calibration or doubts.
+"""
 
 from __future__ import annotations
 
+import argparse
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +17,11 @@ import torch
 from torch import nn
 
 from ..stream.values import Floats
-from .data import normalise
+from .data import PairSettings, normalise
 from .faces import SCALE
 from .loop import autocast
 from .metrics import auc
+from .weights import read_encoder
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,3 +95,22 @@ def video_auc(clips: Clips, rows: npt.NDArray[np.integer], logits: Floats) -> di
         out[name] = auc(found.label[keep], found.score[keep])
     out["all"] = auc(found.label, found.score)
     return out
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m truefeed.train.devset", description=__doc__)
+    parser.add_argument("--dev", type=Path, required=True, help="the file that truefeed.train.clips wrote")
+    parser.add_argument("--encoder", type=Path, required=True, help="a checkpoint of truefeed.train.video")
+    parser.add_argument("--size", type=int, default=192, help="side of the crop, px, as in training")
+    args = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    clips = Clips.read(args.dev)
+    rows = np.flatnonzero(np.char.startswith(clips.clip, "dev/"))
+    logits = embed(read_encoder(args.encoder), clips, rows, args.size, PairSettings().scale)[:, -1]
+    for name, value in video_auc(clips, rows, logits).items():
+        sys.stdout.write(f"{name} {value:.3f}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
