@@ -31,6 +31,8 @@ CENTRE = (225.0, 135.0)
 "What the camera looks at, px of the portrait."
 _LOOK = 4
 "Seed of the manipulation: one that the shipped model sees. It misses others; docs/face-model.md counts how many."
+_TREMBLE = 0.4
+"How unsteadily the manipulated face is placed from frame to frame, px of the portrait, as generators do."
 
 
 def main() -> int:
@@ -102,8 +104,10 @@ class Talker:
         moved = cv2.remap(self.cut, *masks.as_maps(shift), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
         front = texture.tint(texture.rerender(np.asarray(moved, np.uint8), rng), rng)
         soft = masks.soften(masks.hull(self.mesh, "face", self.size, rng), rng)
-        layer = cv2.warpAffine(front, self.back, self.portrait.shape[1::-1])
-        alpha = cv2.warpAffine(soft, self.back, self.portrait.shape[1::-1])[..., None]
+        back = self.back.copy()
+        back[:, 2] += np.random.default_rng(round(t * FPS)).normal(0, _TREMBLE, 2)
+        layer = cv2.warpAffine(front, back, self.portrait.shape[1::-1])
+        alpha = cv2.warpAffine(soft, back, self.portrait.shape[1::-1])[..., None]
         return np.asarray(np.clip(layer * alpha + self.portrait * (1 - alpha), 0, 255), np.uint8)
 
 

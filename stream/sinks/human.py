@@ -101,8 +101,8 @@ class Human(Sink):
 
 
 def percent(probability: float | None) -> str:
-    """Return `7%`, or `-` where the probability is not known."""
-    return "-" if probability is None else f"{probability:.0%}"
+    """Return `7%`, or `-` where the probability is not known; from 1% to 99%, as no score is certain."""
+    return "-" if probability is None else f"{min(max(probability, 0.01), 0.99):.0%}"
 
 
 def clock(t: float) -> str:

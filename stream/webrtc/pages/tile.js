@@ -8,7 +8,7 @@ const REASON = {"no-face": "no face in the picture", "face-too-small": "the face
   "occluded": "the face is covered", "borderline": "borderline", "no-speech": "no speech", "not-speech": "not speech",
   "music": "music", "noise": "noise", "clipped": "clipped sound"};
 const STALE = 1500;  // a box is drawn for so long after its verdict, ms
-const percent = p => p === null || p === undefined ? "-" : Math.round(100 * p) + "%";
+const percent = p => p === null || p === undefined ? "-" : Math.min(99, Math.max(1, Math.round(100 * p))) + "%";
 const share = p => p === null || p === undefined ? "" : percent(p) + " fake";
 const words = list => list.map(reason => REASON[reason] || reason).join(", ");
 
