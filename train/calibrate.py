@@ -43,7 +43,7 @@ class Fit:
 
 def main(argv: list[str] | None = None) -> int:
     args = _parse(argv)
-    rows = [r for r in json.loads(args.observed.read_text()) if r["seen"]["error"] is None]
+    rows = [r for path in args.observed for r in json.loads(path.read_text()) if r["seen"]["error"] is None]
     rows = [r for r in rows if args.only is None or r["name"].startswith(args.only)]
     found = fit(rows, false_positives=args.false_positives, false_reals=args.false_reals)
     sys.stderr.write(json.dumps(found.report, indent=1) + "\n")
@@ -53,7 +53,10 @@ def main(argv: list[str] | None = None) -> int:
         card = card_of(load(head, "cpu"))
         face = card_of(load(args.model, "cpu"))
         limits = asdict(Limits.of({**face.quality, **card.quality, **dict(args.quality)}))
-        training = {**card.training, "calibrated": {"observed": args.observed.name, "only": args.only, **found.report}}
+        training = {
+            **card.training,
+            "calibrated": {"observed": [path.parent.name for path in args.observed], "only": args.only, **found.report},
+        }
         new = replace(
             card, calibration=found.calibration, thresholds=found.thresholds, quality=limits, training=training
         )
@@ -64,7 +67,13 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m truefeed.train.calibrate", description=__doc__)
-    parser.add_argument("--observed", type=Path, required=True, help="observed.json of truefeed evaluate, on dev data")
+    parser.add_argument(
+        "--observed",
+        type=Path,
+        required=True,
+        nargs="+",
+        help="observed.json of truefeed evaluate, on dev data; several: as it came, over a poor line, ...",
+    )
     parser.add_argument("--model", type=Path, help="face model; the card of its -window file is rewritten")
     parser.add_argument("--only", metavar="PREFIX", help="only files whose name begins so")
     parser.add_argument("--false-positives", type=float, default=0.015, help="genuine files called fake (0.015)")
