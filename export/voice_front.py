@@ -100,13 +100,12 @@ def _quantise(full: Path, out: Path, windows: Sequence[Floats]) -> None:
 
 
 def _convolutions(path: Path) -> list[str]:
-    """Names of the 2-D convolutions but the first, whose two inputs do not fill a vector, and of what follows each."""
+    """Names of the 2-D convolutions, and of what follows each of them at once."""
     import onnx
 
     graph = onnx.load(str(path)).graph
     shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
-    weights = {name: shape for name, shape in shapes.items() if len(shape) == 4 and shape[1] > 2}
-    convs = [n for n in graph.node if n.op_type == "Conv" and n.input[1] in weights]
+    convs = [n for n in graph.node if n.op_type == "Conv" and len(shapes.get(n.input[1], ())) == 4]
     outputs = {c.output[0] for c in convs}
     rest = [n.name for n in graph.node if n.op_type == "LeakyRelu" and n.input[0] in outputs]
     return [c.name for c in convs] + rest

@@ -16,6 +16,7 @@ soundfile = pytest.importorskip("soundfile")
 from truefeed.engines import WEIGHTS, Card, load  # noqa: E402
 from truefeed.export import voice as exporting  # noqa: E402
 from truefeed.export import voice_front as exporting_front  # noqa: E402
+from truefeed.export import voice_start  # noqa: E402
 from truefeed.stream.audio import RATE, level  # noqa: E402
 from truefeed.stream.errors import TruefeedError  # noqa: E402
 from truefeed.stream.values import Floats  # noqa: E402
@@ -25,7 +26,7 @@ from truefeed.train.metrics import auc  # noqa: E402
 from truefeed.train.voice_copies import KINDS, copy  # noqa: E402
 from truefeed.train.voice_data import Clip, build, family, read  # noqa: E402
 from truefeed.train.voice_data import load as load_clips  # noqa: E402
-from truefeed.train.voice_front import CHANNELS, ROW, Front, folded, pretrained  # noqa: E402
+from truefeed.train.voice_front import ROW, Front, pretrained  # noqa: E402
 from truefeed.train.voice_net import VoiceNet, VoiceSettings, VoiceStats  # noqa: E402
 from truefeed.train.voice_score import read as read_net  # noqa: E402
 from truefeed.train.voice_score import window  # noqa: E402
@@ -139,7 +140,7 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("front") / "front.onnx"
     windows = [voiced(90 + 20 * number, 1, number) for number in range(6)]
-    assert exporting_front.export(Front().eval(), windows, Card("voice-front", "none", "0"), path) > 0.98
+    assert exporting_front.export(Front().eval(), windows, Card("voice-front", "none", "0"), path) > 0.96
     return path
 
 
@@ -159,25 +160,24 @@ def test_the_front_end_takes_any_length_and_does_not_hear_polarity(front: Path) 
         assert np.isfinite(row).all()
 
 
+def test_an_exported_front_end_can_be_trained_on(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    net, path = Front().eval(), tmp_path / "front.onnx"
+    for value in net.encoder.state_dict().values():
+        if value.is_floating_point():
+            value += 0.01 * (torch.rand_like(value) - 0.5)  # as trained: the exporter writes equal tensors once
+    exporting_front.export(net, [voiced(90 + 20 * n, 1, n) for n in range(6)], Card("voice-front", "none", "0"), path)
+    assert voice_start.main(["--model", str(path), "--out", str(tmp_path / "start.pt")]) == 0
+    state = torch.load(tmp_path / "start.pt", weights_only=True)["model"]
+    for name, value in net.state_dict().items():
+        torch.testing.assert_close(state[name].float(), value.float(), atol=0.03 * float(value.abs().max()), rtol=0)
+
+
 def test_the_encoder_does_not_hear_loudness() -> None:
     encoder = Front().encoder.eval()
     samples = torch.from_numpy(voiced(130, 1, 1))[None]
     with torch.no_grad():
         torch.testing.assert_close(encoder(samples), encoder(0.25 * samples), atol=1e-3, rtol=1e-3)
-
-
-def test_a_convolution_of_low_rank_is_taken_over_as_it_is() -> None:
-    torch.manual_seed(0)
-    state = {}
-    for i in range(6):
-        down, across = torch.randn(8, CHANNELS[i], 3), torch.randn(CHANNELS[i + 1], 8, 3)
-        state[f"convs.{i}.weight"] = torch.einsum("rik,ort->oikt", down, across)
-        state[f"convs.{i}.bias"] = torch.randn(CHANNELS[i + 1])
-    still = torch.randn(1, CHANNELS[3], 9, 1).repeat(1, 1, 1, 7)  # the same at all times: nothing is lost
-    expected = torch.nn.functional.conv2d(still, state["convs.3.weight"], state["convs.3.bias"], (2, 1))
-    encoder = Front().encoder
-    encoder.load_state_dict(folded(state), strict=False)
-    torch.testing.assert_close(encoder.convs[3](still)[..., 1:-1], expected, atol=1e-2, rtol=1e-3)
 
 
 def test_weights_that_are_not_those_of_the_release_are_refused(tmp_path: Path) -> None:
@@ -192,8 +192,7 @@ def test_tuning_moves_the_encoder_and_keeps_its_normalisation(dataset: Path) -> 
     before = {name: value.clone() for name, value in net.state_dict().items()}
     tune(net, pairs(build(dataset, 0), None), 2, 4, 0)
     moved = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
-    assert any(name.startswith("encoder.convs.3") for name in moved)
-    assert not any(name.startswith("encoder.convs.0") for name in moved)
+    assert any(name.startswith("encoder.convs.0") for name in moved)
     assert not any("running" in name for name in moved)
 
 

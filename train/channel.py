@@ -86,7 +86,7 @@ def lossy(samples: Floats, share: float, rng: np.random.Generator) -> Floats:
 
 
 def disturbed(samples: Floats, rng: np.random.Generator) -> Floats:
-    """Send samples through a room, a tone control, RawBoost-like distortion, noise, band edges, loss, each at times."""
+    """Send samples through a room, noise, a tone control, RawBoost-like distortion and band edges, each at times."""
     x = samples.astype(np.float32)
     if rng.random() < 0.25:
         x = _room(x, rng)
@@ -99,9 +99,7 @@ def disturbed(samples: Floats, rng: np.random.Generator) -> Floats:
     if rng.random() < 0.1:
         top = float(np.abs(x).max()) * rng.uniform(0.2, 0.7)
         x = np.clip(x, -top, top)
-    if rng.random() < 0.5:
-        x = _band(x, rng)
-    return lossy(x, rng.uniform(0.01, 0.1), rng) if rng.random() < 0.25 else x
+    return _band(x, rng) if rng.random() < 0.5 else x
 
 
 def _room(x: Floats, rng: np.random.Generator) -> Floats:

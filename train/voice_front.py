@@ -5,9 +5,6 @@ is a network that was trained to hear how natural speech sounds: the convolution
 Distill-MOS (Stahl and Gamper 2025; package distillmos 0.9.1, MIT), itself distilled from XLS-R. `voice_tune` goes on
 training it on voices and their copies, and only what comes out of that is shipped. What is taken from it are means and
 spreads over time, at three depths.
-
-To cost a third of the release, ours keeps every second frame from the second convolution on, and its last three
-convolutions are products of a kernel along the bins and one along time: see `folded`.
 """
 
 from __future__ import annotations
@@ -29,10 +26,6 @@ BINS = 161
 LOW, HIGH = 2, 141
 "Bins of 50 Hz that are heard: 100 Hz to 7 kHz, whatever the recording holds."
 CHANNELS = (2, 64, 64, 128, 256, 256, 256)
-STRIDES = ((1, 1), (2, 2), (2, 1), (2, 1), (2, 1), (2, 1))
-"Of the convolutions, in bins and in frames of 10 ms; in the release the last one alone takes every second frame."
-FACTORED, RANK = (3, 4, 5), 96
-"Convolutions that are products of two, and the channels between the two."
 WIDTH, HEADS, LAYERS = 200, 8, 4
 PERIOD = 50
 "Frames of 20 ms after which the positions begin anew: a window's length must not be heard."
@@ -62,10 +55,7 @@ class Encoder(nn.Module):
         heard[:, LOW:HIGH] = 1.0
         self.register_buffer("heard", heard, persistent=False)
         self.convs = nn.ModuleList(
-            _Factored(CHANNELS[i], CHANNELS[i + 1], STRIDES[i])
-            if i in FACTORED
-            else nn.Conv2d(CHANNELS[i], CHANNELS[i + 1], 3, STRIDES[i], (0, 1))
-            for i in range(6)
+            nn.Conv2d(CHANNELS[i], CHANNELS[i + 1], 3, (min(i, 1) + 1, 2 if i == 5 else 1), (0, 1)) for i in range(6)
         )
         self.norm = nn.BatchNorm1d(4 * CHANNELS[-1])
         self.norm2 = nn.BatchNorm1d(4 * CHANNELS[-1])
@@ -96,19 +86,6 @@ class Encoder(nn.Module):
         power = (real * real + imag * imag).clamp(min=1e-12)
         gain = power ** (-0.35) * self.heard
         return torch.stack([real * gain, imag * gain], 1)
-
-
-class _Factored(nn.Module):
-    """A 3 x 3 convolution of rank RANK: along the bins, then along time."""
-
-    def __init__(self, inputs: int, outputs: int, stride: tuple[int, int]) -> None:
-        super().__init__()
-        self.down = nn.Conv2d(inputs, RANK, (3, 1), (stride[0], 1), bias=False)
-        self.across = nn.Conv2d(RANK, outputs, (1, 3), (1, stride[1]), (0, 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        done: Tensor = self.across(self.down(x))
-        return done
 
 
 class _Layer(nn.Module):
@@ -171,7 +148,7 @@ def pretrained(path: Path | None = None) -> Encoder:
         raise ValueError(f"{path}: not the weights of distillmos 0.9.1")
     theirs = torch.load(path, map_location="cpu", weights_only=True)["model"]
     encoder = Encoder()
-    encoder.load_state_dict(folded(_renamed(theirs)))
+    encoder.load_state_dict(_renamed(theirs))
     return encoder.eval()
 
 
@@ -193,31 +170,4 @@ def _renamed(theirs: dict[str, Tensor]) -> dict[str, Tensor]:
         state[f"layers.{n}.attend.weight"] = theirs[f"{deep}{n}.self_attn.in_proj_weight"]
         state[f"layers.{n}.attend.bias"] = theirs[f"{deep}{n}.self_attn.in_proj_bias"]
     state["positions"] = theirs[f"{head}transformer.position_encoding.pe"][:, :PERIOD]
-    return state
-
-
-def folded(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Turn the release's convolutions into ours.
-
-    Where every second frame is kept, the kernels behind see what the release would have seen if the frames left out
-    were the means of their neighbours. A kernel in FACTORED becomes the nearest product of two (by singular values).
-    """
-    state = dict(state)
-    skipped = next(i for i, stride in enumerate(STRIDES) if stride[1] == 2)
-    for i in range(skipped + 1, len(STRIDES)):
-        left, middle, right = state[f"convs.{i}.weight"].unbind(3)
-        side = [left / 2, middle + (left + right) / 2, right / 2]
-        state[f"convs.{i}.weight"] = torch.stack(side, 3)
-    for i in FACTORED:
-        weight, bias = state.pop(f"convs.{i}.weight"), state.pop(f"convs.{i}.bias")
-        outputs, inputs = weight.shape[:2]
-        u, s, v = torch.linalg.svd(weight.permute(1, 2, 0, 3).reshape(inputs * 3, outputs * 3), full_matrices=False)
-        root = s[:RANK].sqrt()
-        down, across = (
-            (u[:, :RANK] * root).reshape(inputs, 3, RANK),
-            (root[:, None] * v[:RANK]).reshape(RANK, outputs, 3),
-        )
-        state[f"convs.{i}.down.weight"] = down.permute(2, 0, 1)[..., None].contiguous()
-        state[f"convs.{i}.across.weight"] = across.permute(1, 0, 2)[:, :, None].contiguous()
-        state[f"convs.{i}.across.bias"] = bias
     return state

@@ -72,19 +72,20 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m truefeed.train.voice_speak", description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--with", dest="maker", choices=tuple(VOICES), default="piper")
+    parser.add_argument("--split", choices=("train", "dev"), default="train", help="dev: to be measured, not learnt")
     parser.add_argument("--count", type=int, default=160)
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     rng = np.random.default_rng(args.seed)
     voice, name = _voice(args.maker), VOICES[args.maker]
-    (args.out / "train").mkdir(parents=True, exist_ok=True)
+    (args.out / args.split).mkdir(parents=True, exist_ok=True)
     rows = []
     for number in range(args.count):
         samples, person = speak(voice, SENTENCES[number % len(SENTENCES)], rng)
-        path = f"train/{args.maker}-{number:03d}.flac"
+        path = f"{args.split}/{args.maker}-{number:03d}.flac"
         write(args.out / path, samples)
         made = [f"{args.maker}_{name}", args.maker, f"{name} {person}", f"{len(samples) / RATE:.2f}"]
-        rows.append([path, "train", "spoof", *made, LICENCES[args.maker]])
+        rows.append([path, args.split, "spoof", *made, LICENCES[args.maker]])
         sys.stderr.write(f"\r{number + 1} of {args.count} clips")
     sys.stderr.write("\n")
     with (args.out / "manifest.csv").open("w", newline="") as file:

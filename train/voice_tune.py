@@ -2,8 +2,7 @@
 
 Small steps end to end from the weights of Distill-MOS. Half of what is heard are genuine clips beside their own copies,
 the other half spoof clips beside genuine ones of the same recordings; the two of a pair pass the very same channel, so
-that nothing but the making tells them apart. The loss asks each window for its label and each pair for its order, in
-which what the two share cancels out. What is kept is the running mean of the weights.
+that nothing but the making tells them apart. What is kept is the running mean of the weights.
 
 `--without N` leaves out the families and speakers of one half of the folds (voice_splits), which are then measured with
 that front end; the one that ships hears everything. `--resume` goes on where an earlier run stopped.
@@ -34,13 +33,7 @@ from .voice_data import load as load_clips
 from .voice_front import Front, pretrained
 from .voice_splits import HALVES, leave_out
 
-RATE_ENCODER, RATE_HEAD = 1e-4, 2e-4
-FROZEN = 2
-"Convolutions that stay as they come: their gradients cost the most and change them the least."
-RIDGE = 0.3
-"Of the head's first fit, beside features of variance 1."
-FIRST = 60
-"Batches that the head is first fitted to."
+RATE_ENCODER, RATE_HEAD = 1e-4, 3e-3
 WARM = 0.1
 "Share of the steps over which the encoder's rate rises; then it falls as half a cosine."
 SECONDS = 1.0
@@ -70,7 +63,10 @@ def main(argv: list[str] | None = None) -> int:
     torch.manual_seed(args.seed)
     clips = load_clips(args.dataset, args.cache / "clips.npz", args.seed, args.extra)
     front = Front()
-    front.encoder = pretrained(args.weights)
+    if args.start:
+        front.load_state_dict(torch.load(args.start, map_location="cpu", weights_only=True)["model"])
+    else:
+        front.encoder = pretrained(args.weights)
     words = argv if argv is not None else sys.argv[1:]
     command = shlex.join(Path(word).name if "/" in word else word for word in words)
     args.out.parent.mkdir(parents=True, exist_ok=True)
@@ -88,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=Path, required=True, help="folder of the prepared clips, as for the training")
     parser.add_argument("--extra", type=Path, nargs="*", default=[], help="further folders of the same form")
     parser.add_argument("--weights", type=Path, help="distill_mos_v7.pt; default: that of the installed package")
+    parser.add_argument("--start", type=Path, help="start from this, of `python -m truefeed.export.voice_start`")
     parser.add_argument("--without", type=int, choices=range(HALVES), help="half of the folds to leave out")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch-size", type=int, default=8, help="windows, half of them genuine")
@@ -131,12 +128,10 @@ def tune(
         state: such a checkpoint, to go on from.
     """
     encoder = front.encoder.eval()
-    for conv in encoder.convs[:FROZEN]:
-        conv.requires_grad_(False)
-    scale, head = _fitted(encoder, given, size, seed)
+    scale, head = _scale(encoder, given, seed), nn.Linear(_width(encoder), 1)
+    nn.init.zeros_(head.weight)
     groups = [
-        {"params": [p for p in net.parameters() if p.requires_grad], "lr": rate}
-        for net, rate in ((encoder, RATE_ENCODER), (head, RATE_HEAD))
+        {"params": list(net.parameters()), "lr": rate} for net, rate in ((encoder, RATE_ENCODER), (head, RATE_HEAD))
     ]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     mean = copy.deepcopy(encoder)
@@ -146,27 +141,22 @@ def tune(
         begin = int(state["step"])
         for name, one in kept.items():
             one.load_state_dict(state[name])
-    losses: list[float] = []
-    orders: list[float] = []
+    losses = []
     for step in range(begin, steps):
         optimizer.param_groups[0]["lr"] = RATE_ENCODER * _rate(step / steps)
         samples, labels = _batch(given, size, np.random.default_rng((seed, step)))
         with autocast("cpu"):
             rows = encoder(samples)
         x = ((rows.float() - scale[0]) / scale[1]).clamp(-5, 5)
-        logits = head(x)[:, 0]
-        order = F.softplus(logits[0::2] - logits[1::2]).mean()  # of each genuine window and its spoof
-        loss = order + F.binary_cross_entropy_with_logits(logits, labels * 0.96 + 0.02)
+        loss = F.binary_cross_entropy_with_logits(head(x)[:, 0], labels * 0.96 + 0.02)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
         optimizer.step()
         follow(mean, encoder, step, MEAN)
-        losses.append((loss - order).item())
-        orders.append(order.item())
+        losses.append(loss.item())
         if step % 20 == 19:
-            label, pair = np.mean(losses[-100:]), np.mean(orders[-100:])
-            sys.stderr.write(f"step {step + 1} of {steps}  loss {label:.3f}  of pairs {pair:.3f}\n")
+            sys.stderr.write(f"step {step + 1} of {steps}  loss {np.mean(losses[-100:]):.3f}\n")
         if part and step % KEEP == KEEP - 1:
             torch.save({"step": step + 1} | {name: one.state_dict() for name, one in kept.items()}, part)
     front.encoder = mean
@@ -176,23 +166,16 @@ def _rate(done: float) -> float:
     return done / WARM + 0.01 if done < WARM else 0.5 * (1 + float(np.cos(np.pi * (done - WARM) / (1 - WARM))))
 
 
-@torch.no_grad()
-def _fitted(encoder: nn.Module, given: Pairs, size: int, seed: int) -> tuple[tuple[Tensor, Tensor], nn.Linear]:
-    """Mean and spread of the pooled activations as they come, and a head fitted to them by ridge regression.
+def _width(encoder: nn.Module) -> int:
+    with torch.no_grad():
+        return int(encoder(torch.zeros(1, RATE)).shape[1])
 
-    A head that begins at random drags the encoder away from what it knew, and what it knew is what hears generators
-    that were never met (Kumar 2022).
-    """
-    batches = [_batch(given, size, np.random.default_rng((seed, 1 << 30, i))) for i in range(FIRST)]
-    rows = torch.cat([encoder(samples) for samples, _ in batches])
-    signs = torch.cat([labels for _, labels in batches]) * 2 - 1
-    scale = rows.mean(0), rows.std(0) + 1e-3
-    x = ((rows - scale[0]) / scale[1]).clamp(-5, 5)
-    head = nn.Linear(x.shape[1], 1)
-    kernel = x @ x.T + RIDGE * len(x) * torch.eye(len(x))
-    head.weight.copy_(2 * (torch.linalg.solve(kernel, signs) @ x)[None])
-    nn.init.zeros_(head.bias)
-    return scale, head
+
+@torch.no_grad()
+def _scale(encoder: nn.Module, given: Pairs, seed: int) -> tuple[Tensor, Tensor]:
+    """Mean and spread of the pooled activations as they come."""
+    rows = torch.cat([encoder(_batch(given, 8, np.random.default_rng((seed, 1 << 30, i)))[0]) for i in range(12)])
+    return rows.mean(0), rows.std(0) + 1e-3
 
 
 def _batch(given: Pairs, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
