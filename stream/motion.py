@@ -20,6 +20,8 @@ import numpy.typing as npt
 from .faces.align import crop
 from .values import Floats, Image
 
+Indices = npt.NDArray[np.intp]
+
 REGIONS = ("lips", "mouth", "chin", "cheeks", "middle", "nose", "eyes", "brow", "rim", "ring")
 "Of an upright face, from the mouth outward; the rim is the border of the face, the ring hair, ears and neck around it."
 MAPS = ("unexplained", "unexplained-red", "unexplained-blue", "uneven")
@@ -90,8 +92,8 @@ def measure(images: Sequence[Image], points: Floats) -> Floats:
     first, second = (_unexplained(a, b, flow) for (a, b), flow in zip(pairwise(floats), flows, strict=True))
     left = cv2.add(cv2.absdiff(first, _NOTHING), cv2.absdiff(second, _NOTHING))
     uneven = cv2.add(_uneven(flows[0]), _uneven(flows[1]))
-    sheet = np.dstack([left, uneven, *flows, first, second]).reshape(_SIDE * _SIDE, -1)
-    mean = np.asarray(_shares().T @ sheet, np.float32)
+    sheet = np.asarray(cv2.merge([left, uneven, *flows, first, second]), np.float32).reshape(_SIDE * _SIDE, -1)
+    mean = _means(sheet)
     maps, before, after = mean[:, :4] / 2, mean[:, 4:6], mean[:, 6:8]
     tremble = np.linalg.norm(_beside_ring(after - before), axis=1)
     flicker = np.abs(_beside_ring(mean[:, 8:11] + mean[:, 11:14]) / 2).mean(1)
@@ -131,9 +133,21 @@ def _grid() -> Floats:
     return np.stack(np.meshgrid(np.arange(_SIDE), np.arange(_SIDE)), -1).astype(np.float32)
 
 
+def _means(sheet: Floats) -> Floats:
+    """(pixels, n) to the means over each region, (regions, n).
+
+    No product of matrices: the threads of a BLAS would spin for longer than this takes.
+    """
+    pixels, starts, counts = _regions()
+    return np.asarray(np.add.reduceat(np.take(sheet, pixels, axis=0), starts) / counts[:, None], np.float32)
+
+
 @cache
-def _shares() -> Floats:
-    """(pixels, regions): of each pixel in the mean over each region; ellipses over the mean outline of a face."""
+def _regions() -> tuple[Indices, Indices, Indices]:
+    """Return the pixels of one region after the other, where each begins, and how many it has.
+
+    The regions are ellipses over the mean outline of a face.
+    """
     place = (_grid() - _SIDE / 2) * (_SCALE / _SIDE) + 0.5
     down = place[..., 1]
 
@@ -156,4 +170,6 @@ def _shares() -> Floats:
         inside(0.5, 0.52, 0.35, 0.405) & ~inside(0.5, 0.52, 0.3, 0.36),
         inside(0.5, 0.52, 0.45, 0.51) & ~inside(0.5, 0.52, 0.376, 0.433),
     )
-    return np.stack([mask.ravel() / mask.sum() for mask in masks], 1).astype(np.float32)
+    pixels = [np.flatnonzero(mask) for mask in masks]
+    counts = np.array([len(part) for part in pixels])
+    return np.concatenate(pixels), np.cumsum(counts) - counts, counts
