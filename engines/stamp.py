@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import onnx
 
@@ -10,10 +11,20 @@ from .card import KEY, Card
 
 
 def stamp(graph: onnx.ModelProto, card: Card) -> None:
-    """Put the card into the file's metadata."""
+    """Put the card into the file's metadata, in place of what an exporter noted there."""
+    _forget(graph)
     del graph.metadata_props[:]
     entry = graph.metadata_props.add()
     entry.key, entry.value = KEY, card.to_json()
+
+
+def _forget(graph: onnx.ModelProto) -> None:
+    """Drop the notes of the exporter: where in which folder of whose machine each operation was written."""
+    inner = graph.graph
+    parts: tuple[Any, ...] = (inner, *inner.node, *inner.value_info, *inner.input, *inner.output, *inner.initializer)
+    for part in parts:
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
 
 
 def restamp(path: Path, card: Card) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from truefeed.engines import Card, load
+from truefeed.engines import WEIGHTS, Card, load
 from truefeed.engines.stamp import restamp
 from truefeed.export.onnx import ParityError, check, export, sha256
+from truefeed.train import networks
 from truefeed.train.networks import HeadSettings, WindowHead
 
 CARD = Card("face-window", "test", "1", input_size=(6, 5), window=2.0, rate=3.0, calibration=(2.0, -1.0))
@@ -46,6 +47,14 @@ def test_the_file_says_what_it_is_and_runs_at_any_batch(exported: Path) -> None:
         given = {name: np.asarray(value.numpy(), np.float32) for name, value in some.items()}
         np.testing.assert_allclose(engine.run(given)["logit"], want, atol=1e-4)
     assert [p.name for p in exported.parent.iterdir()] == ["head.onnx"]
+
+
+def test_the_file_does_not_tell_where_it_was_made(exported: Path) -> None:
+    held = exported.read_bytes()
+    assert b"stack_trace" not in held
+    assert str(Path(networks.__file__).parent).encode() not in held
+    for shipped in WEIGHTS.glob("*.onnx"):
+        assert b"stack_trace" not in shipped.read_bytes(), shipped.name
 
 
 def test_a_file_that_computes_something_else_fails_and_is_gone(tmp_path: Path) -> None:

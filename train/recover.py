@@ -18,7 +18,9 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
+from ..engines import load
 from ..stream.errors import ConfigError
+from ..stream.models import card_of
 from ..stream.values import Floats
 from .data import Pairs, PairSettings
 from .loop import save
@@ -38,7 +40,8 @@ def main(argv: list[str] | None = None) -> int:
     model = recover(args.model)
     pairs = Pairs(args.dataset, PairSettings(size=args.size, map_size=args.size // 16), args.seed)
     count = restate(model, frames(pairs, np.random.default_rng(args.seed)))
-    command = {k: str(v) for k, v in vars(args).items()}
+    # How it was trained before stands in its card, and goes on from there.
+    command = {k: str(v) for k, v in vars(args).items()} | {"before": dict(card_of(load(args.model, "cpu")).training)}
     settings = asdict(EncoderSettings(own=args.own))
     save(args.out, {"settings": settings, "average": model.state_dict(), "command": command})
     sys.stderr.write(f"{args.out}: recovered, with the statistics of {count} frames\n")
