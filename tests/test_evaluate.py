@@ -218,14 +218,15 @@ def test_calibration_finds_the_odds_and_keeps_false_alarms_rare() -> None:
 def test_the_calibration_is_written_into_the_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_models(tmp_path)
     (tmp_path / "observed.json").write_text(json.dumps(_observed()))
-    words = ["--observed", str(tmp_path / "observed.json"), "--model", str(path), "--quality", "min_face_px=40"]
+    observed = str(tmp_path / "observed.json")
+    words = ["--observed", observed, observed, "--model", str(path), "--quality", "min_face_px=40"]
     assert calibrate.main(words) == 0
     said = json.loads(capsys.readouterr().out)
     card = card_of(load(tmp_path / "face-window.onnx", "cpu"))
     assert card.calibration == tuple(said["calibration"])
     assert card.thresholds == said["thresholds"] != THRESHOLDS
     assert card.quality["min_face_px"] == 40
-    assert card.training["calibrated"]["genuine"] == 80
+    assert card.training["calibrated"]["genuine"] == 2 * 80
     judgement = Judgement.of(Job(model=path).load())
     assert judgement.alarm.raise_at == card.thresholds["alert"]
 
