@@ -23,7 +23,7 @@ from ..train.voice_data import load as load_clips
 from ..train.voice_front import Front
 from .onnx import ParityError, sha256, write
 
-CORRELATION = 0.96
+CORRELATION = 0.98
 "Least mean correlation over windows of a number of the row, in eight bits, with itself in full."
 
 

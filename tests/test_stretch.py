@@ -24,7 +24,7 @@ def stretch() -> Stretch:
     plain = subject()
     moves = np.stack([np.sin(np.arange(FRAMES) / 5), np.cos(np.arange(FRAMES) / 7)], 1).astype(np.float32)
     meshes = [plain.mesh + move for move in moves]
-    return Stretch("p", [_moved(plain.image, move) for move in moves], meshes, [m[:5] for m in meshes], 25.0)
+    return Stretch("p", [_moved(plain.image, move) for move in moves], meshes, [m[:5] for m in meshes])
 
 
 def _moved(image: Image, by: np.ndarray) -> Image:

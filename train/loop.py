@@ -30,9 +30,8 @@ def autocast(device: str) -> torch.autocast:
     A CPU that only imitates bfloat16 takes ten times as long with it as with float32.
     """
     kind = torch.device(device).type
-    native = kind != "cpu" or any(
-        torch.cpu.get_capabilities().get(name) for name in ("avx512_bf16", "amx_bf16", "bf16")
-    )
+    able = torch.cpu.get_capabilities() if kind == "cpu" else {}
+    native = kind != "cpu" or any(able.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     return torch.autocast(kind, torch.bfloat16, enabled=native)
 
 

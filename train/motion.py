@@ -46,6 +46,7 @@ SIGNS: dict[str, tuple[tuple[str, str, str, int], ...]] = {
 }
 """Of each sign its contrasts: measure, region, region beside which it is seen, and 1 where more is suspicious, else -1.
 They were chosen on dev clips."""
+_COUNTS = tuple(len(contrasts) for contrasts in SIGNS.values())
 _LEAST = 0.05
 "Least spread of a contrast."
 
@@ -61,8 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     means, label = table["rows"][..., :-1].mean(1), table["label"]
     signs = settle(means[label == 0], args.gain)
     head = read_head(args.head)
-    counts = tuple(len(contrasts) for contrasts in SIGNS.values())
-    model = WindowHead(replace(head.settings, motion=COLUMNS, signs=counts))
+    model = WindowHead(replace(head.settings, motion=COLUMNS, signs=_COUNTS))
     model.load_state_dict({**head.state_dict(), **{f"signs.{k}": v for k, v in signs.state_dict().items()}})
     command = {k: str(v) for k, v in vars(args).items()}
     save(args.out, {"settings": asdict(model.settings), "model": model.state_dict(), "command": command})
@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
 @torch.no_grad()
 def settle(genuine: Floats, gain: float) -> Signs:
     """Make the signs from the mean measures (n, MEASURES) of genuine video."""
-    signs = Signs(MEASURES, tuple(len(contrasts) for contrasts in SIGNS.values()))
+    signs = Signs(MEASURES, _COUNTS)
     column = {name: index for index, name in enumerate(NAMES)}
     every = [contrast for contrasts in SIGNS.values() for contrast in contrasts]
     for number, (measure, region, beside, sign) in enumerate(every):

@@ -49,7 +49,12 @@ def main(argv: list[str] | None = None) -> int:
                 measured.append(_measured(stretch, _version(stretch, pairs, rng, fake=bool(fake)), rng))
                 told.append((fake, stretch.identity))
         sys.stderr.write(f"{row['path']}  {len(measured)} versions\n")
-        _write(args.out, measured, told)
+    np.savez(
+        args.out,
+        rows=np.stack(measured),
+        label=np.array([label for label, _ in told]),
+        identity=np.array([identity for _, identity in told]),
+    )
     return 0
 
 
@@ -69,15 +74,6 @@ def _measured(stretch: Stretch, images: list[Image], rng: np.random.Generator) -
         points = stretch.points[i] * share
         out.append(measure(images[i - 2 : i + 1], points + rng.normal(0, 0.3, points.shape).astype(np.float32)))
     return np.stack(out)
-
-
-def _write(path: Path, measured: list[Floats], told: list[tuple[int, str]]) -> None:
-    np.savez(
-        path,
-        rows=np.stack(measured),
-        label=np.array([label for label, _ in told]),
-        identity=np.array([identity for _, identity in told]),
-    )
 
 
 if __name__ == "__main__":

@@ -75,8 +75,8 @@ class Signs(nn.Module):
     """Signs of manipulation in how a face moves, as log-odds: how far each lies from genuine video.
 
     A sign is the sum of some contrasts, each the difference of two measures of stream.motion, in spreads of genuine
-    video and turned so that more is more suspicious (train.motion names them). Nothing here has seen a fake but `gain`,
-    which is chosen like a threshold.
+    video and turned so that more is more suspicious. No number here was fitted to fakes; which contrasts there are
+    (train.motion names them) and `gain` were chosen on dev clips.
     """
 
     contrasts: Tensor

@@ -40,8 +40,6 @@ class Stretch:
     "(468, 2) each, px."
     points: list[Floats]
     "(5, 2) each, px."
-    rate: float
-    "Frames a second."
 
 
 def stretches(path: Path, identity: str, detector: CenterFace, mesh: FaceMesh) -> Iterator[Stretch]:
@@ -49,7 +47,6 @@ def stretches(path: Path, identity: str, detector: CenterFace, mesh: FaceMesh) -
     images: list[Image] = []
     points: list[Floats] = []
     with av.open(str(path)) as container:
-        rate = float(container.streams.video[0].average_rate or 25)
         for frame in container.decode(video=0):
             image = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
             faces = detector.detect(image)
@@ -59,17 +56,17 @@ def stretches(path: Path, identity: str, detector: CenterFace, mesh: FaceMesh) -
             images.append(image)
             points.append(largest(faces).points)
             if len(images) == FRAMES:
-                yield _cut(identity, images, points, rate, mesh)
+                yield _cut(identity, images, points, mesh)
                 images, points = [], []
 
 
-def _cut(identity: str, images: list[Image], points: list[Floats], rate: float, mesh: FaceMesh) -> Stretch:
+def _cut(identity: str, images: list[Image], points: list[Floats], mesh: FaceMesh) -> Stretch:
     middle = np.median(np.stack(points), 0).astype(np.float32)
     size = int(np.clip(round(face_px(middle) * _SCALE / 2) * 2, 128, _MOST))
     matrix = similarity(middle, size, _SCALE)
     cuts = [crop(image, middle, size, _SCALE) for image in images]
     five = [(p @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32) for p in points]
-    return Stretch(identity, cuts, [_dense(c, p, mesh) for c, p in zip(cuts, five, strict=True)], five, rate)
+    return Stretch(identity, cuts, [_dense(c, p, mesh) for c, p in zip(cuts, five, strict=True)], five)
 
 
 def _dense(image: Image, points: Floats, mesh: FaceMesh) -> Floats:
@@ -107,6 +104,7 @@ def manipulated(stretch: Stretch, donor: Subject | None, rng: np.random.Generato
         same = np.random.default_rng(seed)
         if donor is not None:
             made = make(Subject(image, mesh + shake), donor, same)
+            front, mask = made.image, made.mask
         else:
             moved = Subject(_shift(image, phase), mesh + phase)
             if other:
@@ -114,9 +112,8 @@ def manipulated(stretch: Stretch, donor: Subject | None, rng: np.random.Generato
                 made = retime(moved, Subject(stretch.images[j], stretch.mesh[j]), same)
             else:
                 made = make(moved, None, same)
-        front, mask = made.image, made.mask
-        if donor is None:
-            front, mask = _shift(front, shake - phase), np.asarray(_shift(mask, shake - phase), np.float32)
+            front = _shift(made.image, shake - phase)
+            mask = np.asarray(_shift(made.mask, shake - phase), np.float32)
         strength = 1 - min(abs(float(rng.normal(0, flicker))), 0.7) if flicker else 1.0
         # Outside the mask nothing may be resampled: a generator does not touch it.
         alpha = (cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0.004).astype(np.float32)

@@ -1,7 +1,7 @@
 """Pseudo-fakes: manipulated faces made from genuine ones, so that a model learns traces and not one generator.
 
 After Shiohara and Yamasaki, "Detecting Deepfakes with Self-Blended Images", CVPR 2022, widened by donor swaps, by
-re-rendered mouths and lower faces, and by warped expressions.
+re-rendered mouths and lower faces, by warped expressions, and by the mouth or face of another moment.
 """
 
 from .fake import REENACTED, Fake, Subject, make, retime

@@ -41,17 +41,23 @@ _STILL = sorted({*parts.LEFT_EYE, *parts.RIGHT_EYE, *parts.BROWS, *parts.NOSE[:8
 
 def pose(mesh: Floats, to: Floats) -> Floats:
     """Move landmarks (468, 2) by the affine map that brings their upper face to where another's (468, 2) is, px."""
-    ones = np.ones((len(mesh), 1), np.float32)
-    solution = np.linalg.lstsq(np.hstack([mesh, ones])[_STILL], to[_STILL], rcond=None)[0]
-    return np.asarray(np.hstack([mesh, ones]) @ solution, np.float32)
+    return np.asarray(_with_ones(mesh) @ _affine(mesh[_STILL], to[_STILL]), np.float32)
+
+
+def _affine(origin: Floats, goal: Floats) -> Floats:
+    """(3, 2): takes points (n, 2) with a 1 behind each to where the goals (n, 2) lie, as well as an affine map can."""
+    return np.asarray(np.linalg.lstsq(_with_ones(origin), goal, rcond=None)[0])
+
+
+def _with_ones(points: Floats) -> Floats:
+    return np.hstack([points, np.ones((len(points), 1), np.float32)])
 
 
 def onto(donor: Image, donor_mesh: Floats, target_mesh: Floats, size: int) -> Image:
     """Lay a donor's face over a target's: affine first, then what the landmarks still ask for."""
-    ones = np.ones((len(donor_mesh), 1), np.float32)
-    solution = np.linalg.lstsq(np.hstack([donor_mesh, ones]), target_mesh, rcond=None)[0]
+    solution = _affine(donor_mesh, target_mesh)
     rough = cv2.warpAffine(donor, solution.T.astype(np.float32), (size, size), borderMode=cv2.BORDER_REFLECT)
-    now = (np.hstack([donor_mesh, ones]) @ solution)[ANCHORS]
+    now = (_with_ones(donor_mesh) @ solution)[ANCHORS]
     shift = field(target_mesh[ANCHORS], now.astype(np.float32), size, spread=size * 0.03)
     return np.asarray(cv2.remap(rough, *as_maps(shift), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT), np.uint8)
 
