@@ -85,7 +85,7 @@ def test_the_figures_are_those_of_the_files(result: Path) -> None:
     assert told["alarms"]["alerted"] == 2
     assert 0 < told["alarms"]["median_seconds_to_alert"] < 3.9
     after = {row["seconds"]: row for row in told["by_seconds"]}
-    assert [after[s]["fake"] for s in (1.0, 2.0, 4.0, 10.0)] == [2, 2, 2, 0]
+    assert [after[s]["fake"] for s in (0.0, 1.0, 2.0, 4.0, 10.0)] == [2, 2, 2, 2, 0]
     assert after[4.0]["called_fake"] == 1.0
     assert after[4.0]["genuine_called_fake"] == 0.0
     assert sum(bucket["real"] for bucket in told["by_quality"]["face"]) == 2

@@ -15,8 +15,8 @@ from . import metrics
 from .layouts import Clip
 from .replay import Judgement, Outcome, log_odds, outcome, without_voice
 
-SECONDS = (1.0, 2.0, 4.0, 10.0)
-"Seconds observed at which detection is told."
+SECONDS = (0.0, 1.0, 2.0, 4.0, 10.0)
+"Seconds observed at which detection is told; 0: one frame, the first that was scored."
 _BUCKETS: dict[str, tuple[int, tuple[float, ...], str]] = {
     "face": (2, (64.0, 96.0, 160.0, 256.0), "px"),
     "sharpness": (3, (0.35, 0.45, 0.6), ""),
@@ -217,9 +217,9 @@ def _detection(every: Sequence[Case]) -> dict[str, Any]:
 
 
 def _after(scored: Sequence[Case], seconds: float, rounds: int) -> dict[str, Any]:
-    """Judge what was said after so many seconds; of files that last so long."""
+    """Judge what was said after so many seconds, but not before anything was; of files that last so long."""
     long = [c for c in scored if c.said.moments and c.said.seconds >= seconds - _SLACK]
-    then = [max((m for m in c.said.moments if m[0] <= seconds + 1e-6), key=lambda m: m[0]) for c in long]
+    then = [[m for m in c.said.moments if m[0] <= max(seconds, c.said.moments[0][0]) + 1e-6][-1] for c in long]
     labels = np.array([int(c.clip.fake) for c in long], np.int64)
     p = np.array([m[1] for m in then], np.float64)
     people = np.array([c.clip.identity for c in long], np.str_)
@@ -240,6 +240,11 @@ def _after(scored: Sequence[Case], seconds: float, rounds: int) -> dict[str, Any
         "alerted": share(raised, 1),
         "genuine_alerted": share(raised, 0),
     }
+
+
+def duration(seconds: float) -> str:
+    """Name one of SECONDS."""
+    return f"{seconds:g} s" if seconds else "one frame"
 
 
 def number(value: float) -> float | None:

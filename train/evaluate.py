@@ -14,7 +14,7 @@ from ..stream.errors import ConfigError
 from ..stream.judge import Job
 from ..stream.models import Models
 from . import layouts, resultcard
-from .assess import assess, cases
+from .assess import assess, cases, duration
 from .gather import gather, select
 from .recode import Recode, recoded
 from .replay import Judgement
@@ -151,7 +151,7 @@ def text(result: Mapping[str, Any]) -> str:
         if row["fake"] and row["real"]:
             fakes, genuine = share(row["called_fake"]), share(row["genuine_called_fake"])
             lines.append(
-                f"after {row['seconds']:4.0f} s  AUC {interval(row['auc'])}  "
+                f"after {duration(row['seconds']):>9}  AUC {interval(row['auc'])}  "
                 f"called fake: {fakes} of {row['fake']} fakes, {genuine} of {row['real']} genuine"
             )
     low, high = alarms["interval"]

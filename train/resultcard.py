@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from . import plots
-from .assess import Case
+from .assess import Case, duration
 from .plots import need_matplotlib
 
 __all__ = ["need_matplotlib", "page"]
@@ -104,7 +104,7 @@ def _seconds(rows: Sequence[Mapping[str, Any]]) -> str:
     keys = ("called_fake", "genuine_called_fake", "alerted", "genuine_alerted")
     head = ("After", "Genuine", "Fake", "AUC", "fakes called fake", "genuine called fake", "fakes alerted", "genuine")
     return _table(
-        head, [(f"{r['seconds']:g} s", r["real"], r["fake"], _told(r["auc"]), *(_n(r[k]) for k in keys)) for r in rows]
+        head, [(duration(r["seconds"]), r["real"], r["fake"], _told(r["auc"]), *(_n(r[k]) for k in keys)) for r in rows]
     )
 
 
