@@ -1,7 +1,6 @@
-"""The front end of the voice model: from 16 kHz samples to one row of statistics, any length alike.
+"""The front end of the voice model: from 16 kHz samples to one row of numbers, any length alike.
 
-Two halves, side by side. One is the statistics of spectra and phases of `voice_net`, which have no weights. The other
-is a network that was trained to hear how natural speech sounds: the convolutions and the first transformer layers of
+It is a network that was trained to hear how natural speech sounds: the convolutions and the first transformer layers of
 Distill-MOS (Stahl and Gamper 2025; package distillmos 0.9.1, MIT), itself distilled from XLS-R. `voice_tune` goes on
 training it on voices and their copies, and only what comes out of that is shipped. What is taken from it are means and
 spreads over time, at three depths.
@@ -19,7 +18,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..stream.errors import MissingExtraError
-from .voice_net import SIZE, VoiceStats
 
 FRAME, HOP = 320, 160
 BINS = 161
@@ -32,13 +30,13 @@ PERIOD = 50
 BANDS = 4
 TAPS = (2, 3)
 "Convolutions whose outputs are pooled, beside the last transformer layer."
-ROW = SIZE + sum(2 * BANDS * CHANNELS[tap + 1] for tap in TAPS) + 2 * WIDTH
+ROW = sum(2 * BANDS * CHANNELS[tap + 1] for tap in TAPS) + 2 * WIDTH
 "Numbers in a row."
 WEIGHTS_SHA256 = "b18b3ac60227267cfb91e5d00ce22cc7b73716fd92f269484da1446e27031a40"
 
 
 class Encoder(nn.Module):
-    """Samples (B, N) to pooled activations (B, ROW - SIZE)."""
+    """Samples (B, N) to pooled activations (B, ROW)."""
 
     basis: Tensor
     heard: Tensor
@@ -122,15 +120,18 @@ def _pooled(x: Tensor) -> Tensor:
 
 
 class Front(nn.Module):
-    """Samples (B, N), N a multiple of 8000, at -30 dBFS, to rows (B, ROW)."""
+    """Samples (B, N), N a multiple of 8000, at -30 dBFS, to rows (B, ROW).
+
+    By the encoder's name export.voice_start knows its weights in a whole model.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.stats = VoiceStats()
         self.encoder = Encoder()
 
     def forward(self, samples: Tensor) -> Tensor:
-        return torch.cat([self.stats(samples), self.encoder(samples)], 1)
+        rows: Tensor = self.encoder(samples)
+        return rows
 
 
 def pretrained(path: Path | None = None) -> Encoder:
