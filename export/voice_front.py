@@ -20,7 +20,7 @@ from ..stream.audio import RATE, level
 from ..stream.values import Floats
 from ..train.voice_data import Clip
 from ..train.voice_data import load as load_clips
-from ..train.voice_front import Front
+from ..train.voice_front import Front, read
 from .onnx import ParityError, sha256, write
 
 CORRELATION = 0.98
@@ -36,11 +36,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, required=True, help="folder of the prepared clips, as for the training")
     parser.add_argument("--out", type=Path, required=True, help="the .onnx file")
     args = parser.parse_args(argv)
-    state = torch.load(args.checkpoint, map_location="cpu", weights_only=True)
-    front = Front()
-    front.load_state_dict(state["model"])
+    front, made = read(args.checkpoint)
     windows = examples(load_clips(args.dataset, args.cache / "clips.npz", 1))
-    card = Card("voice-front", "truefeed-voice-front", "0.2.0", training={"command": state["command"]})
+    card = Card("voice-front", "truefeed-voice-front", "0.2.0", training={"command": made})
     worst = export(front.eval(), windows, card, args.out)
     sys.stderr.write(f"{args.out}  {args.out.stat().st_size / 1e6:.1f} MB  sha256 {sha256(args.out)}\n")
     sys.stderr.write(f"  mean correlation with full precision {worst:.4f}\n")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from .voice_front import Front, pretrained
+from .voice_front import pretrained, read
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -25,14 +25,12 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if not 0 <= args.share <= 1:
         parser.error("--share lies between 0 and 1")
-    state = torch.load(args.front, map_location="cpu", weights_only=True)
-    front = Front()
-    front.load_state_dict(state["model"])
+    front, made = read(args.front)
     first = pretrained(args.weights).state_dict()
     for name, value in front.encoder.state_dict().items():
         if value.is_floating_point():
             value.copy_(args.share * value + (1 - args.share) * first[name])
-    command = f"{state['command']}; voice_between --share {args.share:g}"
+    command = f"{made}; voice_between --share {args.share:g}"
     torch.save({"model": front.state_dict(), "command": command}, args.out)
     return 0
 

@@ -134,6 +134,14 @@ class Front(nn.Module):
         return rows
 
 
+def read(checkpoint: Path) -> tuple[Front, str]:
+    """Return the front end of a checkpoint of voice_tune, voice_start or voice_between, and the command it names."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    front = Front()
+    front.load_state_dict(state["model"])
+    return front, str(state["command"])
+
+
 def pretrained(path: Path | None = None) -> Encoder:
     """Return the encoder with the weights of Distill-MOS, from a file or from the installed package.
 

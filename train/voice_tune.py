@@ -30,7 +30,7 @@ from .channel import disturbed
 from .loop import autocast, follow
 from .voice_data import VERSIONS, Clip
 from .voice_data import load as load_clips
-from .voice_front import Front, pretrained
+from .voice_front import ROW, Front, pretrained, read
 from .voice_splits import HALVES, leave_out
 
 RATE_ENCODER, RATE_HEAD = 1e-4, 3e-3
@@ -62,10 +62,10 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     clips = load_clips(args.dataset, args.cache / "clips.npz", args.seed, args.extra)
-    front = Front()
     if args.start:
-        front.load_state_dict(torch.load(args.start, map_location="cpu", weights_only=True)["model"])
+        front, _ = read(args.start)
     else:
+        front = Front()
         front.encoder = pretrained(args.weights)
     words = argv if argv is not None else sys.argv[1:]
     command = shlex.join(Path(word).name if "/" in word else word for word in words)
@@ -128,7 +128,7 @@ def tune(
         state: such a checkpoint, to go on from.
     """
     encoder = front.encoder.eval()
-    scale, head = _scale(encoder, given, seed), nn.Linear(_width(encoder), 1)
+    scale, head = _scale(encoder, given, seed), nn.Linear(ROW, 1)
     nn.init.zeros_(head.weight)
     groups = [
         {"params": list(net.parameters()), "lr": rate} for net, rate in ((encoder, RATE_ENCODER), (head, RATE_HEAD))
@@ -164,11 +164,6 @@ def tune(
 
 def _rate(done: float) -> float:
     return done / WARM + 0.01 if done < WARM else 0.5 * (1 + float(np.cos(np.pi * (done - WARM) / (1 - WARM))))
-
-
-def _width(encoder: nn.Module) -> int:
-    with torch.no_grad():
-        return int(encoder(torch.zeros(1, RATE)).shape[1])
 
 
 @torch.no_grad()
