@@ -23,7 +23,7 @@ class Card:
     name: str
     version: str
     input_size: tuple[int, ...] = ()
-    "(height, width) of a face crop in px; (samples,) of a voice window; (rows, D) of a window of embeddings."
+    "(height, width) of a face crop, px; (samples, moments) of a second of voice; (rows, D) of a window of embeddings."
     mean: tuple[float, ...] = ()
     "Subtracted from 0..255 RGB, a channel."
     std: tuple[float, ...] = ()

@@ -16,11 +16,11 @@ import torch
 from ..engines import Card, load
 from ..stream.audio import RATE
 from ..stream.errors import ConfigError
+from ..train.voice_front import ROW
 from ..train.voice_net import VoiceNet
-from ..train.voice_score import read
+from ..train.voice_score import WINDOW, Reader, even, read
 from .onnx import ParityError, sha256, stamp, write
 
-WINDOW_S = 4.0
 TOLERANCE = 1e-3
 "Greatest difference allowed between the network and the file, in units of the logit."
 STARTED_FROM = "distillmos 0.9.1 (Microsoft, MIT): weights/distill_mos_v7.pt, trained on by voice_tune"
@@ -52,8 +52,8 @@ def card(state: dict[str, object], results: dict[str, object], args: argparse.Na
         task="voice",
         name="truefeed-voice",
         version="0.2.0",
-        input_size=(round(WINDOW_S * RATE),),
-        window=WINDOW_S,
+        input_size=(RATE, ROW),
+        window=WINDOW,
         rate=float(RATE),
         calibration=(float(calibration[0]), float(calibration[1])),
         thresholds=thresholds,
@@ -73,24 +73,29 @@ def card(state: dict[str, object], results: dict[str, object], args: argparse.Na
 def export(model: VoiceNet, front: Path, description: Card, path: Path) -> float:
     """Write the front end with the perceptrons behind it to path, with the card.
 
+    The file takes `samples`, the latest second, and `past` and `count`, what it gave as `moments` of the seconds before
+    summed, and how many those were; it gives `logit` and `moments`.
+
     Returns the worst difference over several lengths and batches from the front end and the network run apart.
     Raises ParityError, and leaves nothing behind, where it is more than TOLERANCE.
     """
-    rows = torch.zeros(2, model.settings.size)
+    size = model.settings.size
+    given = (torch.zeros(2, size), torch.zeros(2, size), torch.ones(2, 1))
     head, part = path.with_suffix(".head.onnx"), path.with_suffix(".part.onnx")
-    shapes = ({0: torch.export.Dim("batch", min=1, max=256)},)
-    write(model, (rows,), ["rows"], ["logit"], shapes, description, head)
-    first, second = onnx.load(str(front)), onnx.compose.add_prefix(onnx.load(str(head)), "head_", rename_outputs=False)
-    second = (
-        onnx.version_converter.convert_version(second, _opset(first)) if _opset(first) != _opset(second) else second
-    )
+    shapes = ({0: torch.export.Dim("batch", min=1, max=256)},) * 3
+    reader, names = Reader(model, even(description.calibration)).eval(), ["second", "past", "count"]
+    write(reader, given, names, ["logit"], shapes, description, head)
+    first, second = onnx.load(str(front)), onnx.load(str(head))
+    second = onnx.compose.add_prefix(second, "head_", rename_inputs=False, rename_outputs=False)
+    if _opset(first) != _opset(second):
+        second = onnx.version_converter.convert_version(second, _opset(first))
     first.ir_version = second.ir_version = max(first.ir_version, second.ir_version)
     del first.metadata_props[:]  # its card; two cannot be merged
-    merged = onnx.compose.merge_models(first, second, io_map=[("row", "head_rows")])
+    merged = onnx.compose.merge_models(first, second, [("moments", "second")], outputs=["logit", "moments"])
     stamp(merged, description)
     part.write_bytes(merged.SerializeToString())
     head.unlink()
-    worst = difference(model, front, part)
+    worst = difference(reader, front, part)
     if not worst <= TOLERANCE:
         part.unlink()
         raise ParityError(f"{path}: differs from the network by {worst:.2e}, more than {TOLERANCE:.0e}")
@@ -103,16 +108,19 @@ def _opset(model: onnx.ModelProto) -> int:
 
 
 @torch.no_grad()
-def difference(model: VoiceNet, front: Path, path: Path) -> float:
+def difference(reader: Reader, front: Path, path: Path) -> float:
     """Return the greatest difference of the logits between the two apart and the file."""
     apart, engine = load(front, "cpu"), load(path, "cpu")
     random = torch.Generator().manual_seed(0)
     gaps = []
-    for rows, seconds in ((1, 0.5), (1, 1.0), (3, 2.5), (1, 4.0), (2, 4.0)):
-        samples = torch.randn(rows, round(seconds * RATE), generator=random) * 0.03
-        samples *= torch.linspace(0.1, 2.0, samples.shape[1]).sin()  # not stationary, as speech is not
-        theirs = model(torch.from_numpy(apart.run({"samples": samples.numpy()})["row"])).numpy()
-        ours = engine.run({"samples": samples.numpy()})["logit"]
+    for rows, seconds, before in ((1, 0.5, 0), (1, 1.0, 0), (3, 1.0, 1), (1, 1.0, 3), (2, 1.0, 7)):
+        samples = torch.randn(before + 1, rows, round(seconds * RATE), generator=random) * 0.03
+        samples *= torch.linspace(0.1, 2.0, samples.shape[2]).sin()  # not stationary, as speech is not
+        moments = np.stack([apart.run({"samples": each})["moments"] for each in samples.numpy()])
+        past = moments[:-1].sum(0, dtype=np.float32)
+        counts = np.full((rows, 1), before, np.float32)
+        theirs = reader(*(torch.from_numpy(each) for each in (moments[-1], past, counts))).numpy()
+        ours = engine.run({"samples": samples[-1].numpy(), "past": past, "count": counts})["logit"]
         if ours.shape != theirs.shape:
             raise ParityError(f"{path}: logit has shape {ours.shape}, not {theirs.shape}")
         gaps.append(np.abs(ours - theirs).max())

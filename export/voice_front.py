@@ -20,7 +20,7 @@ from ..stream.audio import RATE, level
 from ..stream.values import Floats
 from ..train.voice_data import Clip
 from ..train.voice_data import load as load_clips
-from ..train.voice_front import Front, read
+from ..train.voice_front import Front, read, row
 from .onnx import ParityError, sha256, write
 
 CORRELATION = 0.98
@@ -45,11 +45,11 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def examples(clips: Sequence[Clip], count: int = 48) -> list[Floats]:
-    """Windows of 2 s of training clips of all kinds, levelled."""
-    long = [c for c in clips if c.split == "train" and c.samples.shape[1] >= 2 * RATE]
+def examples(clips: Sequence[Clip], count: int = 96) -> list[Floats]:
+    """Seconds of training clips of all kinds, levelled."""
+    long = [c for c in clips if c.split == "train" and c.samples.shape[1] >= RATE]
     chosen = long[:: max(1, len(long) // count)][:count]
-    return [level(clip.version(i % 3)[: 2 * RATE]) for i, clip in enumerate(chosen)]
+    return [level(clip.version(i % 3)[:RATE]) for i, clip in enumerate(chosen)]
 
 
 def export(front: Front, windows: Sequence[Floats], card: Card, path: Path) -> float:
@@ -59,7 +59,7 @@ def export(front: Front, windows: Sequence[Floats], card: Card, path: Path) -> f
     """
     full, part = path.with_suffix(".full.onnx"), path.with_suffix(".part.onnx")
     shapes = ({0: torch.export.Dim("batch", min=1, max=256), 1: torch.export.Dim.DYNAMIC},)
-    write(front, (torch.randn(2, 2 * RATE) * 0.03,), ["samples"], ["row"], shapes, card, full)
+    write(front, (torch.randn(2, RATE) * 0.03,), ["samples"], ["moments"], shapes, card, full)
     _quantise(full, part, windows[::2])
     same = _agreement(front, part, windows[1::2])
     full.unlink()
@@ -112,8 +112,8 @@ def _convolutions(path: Path) -> list[str]:
 @torch.no_grad()
 def _agreement(front: Front, path: Path, windows: Sequence[Floats]) -> float:
     engine = load(path, "cpu")
-    theirs = np.concatenate([front(torch.from_numpy(w[None])).numpy() for w in windows])
-    ours = np.concatenate([engine.run({"samples": w[None]})["row"] for w in windows])
+    theirs = np.concatenate([row(front(torch.from_numpy(w[None]))).numpy() for w in windows])
+    ours = np.concatenate([row(torch.from_numpy(engine.run({"samples": w[None]})["moments"])).numpy() for w in windows])
     a, b = (x - x.mean(0) for x in (theirs, ours))
     spread = np.sqrt((a**2).sum(0) * (b**2).sum(0))
     alive = spread > 1e-4 * np.median(spread)

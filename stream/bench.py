@@ -92,7 +92,8 @@ def _inputs(engine: Engine) -> dict[str, Any]:
     if task == "face-window":
         ones = np.ones((1, size[0]), np.float32)
         return {"rows": np.zeros((1, *size), np.float32), "ages": ones, "mask": ones}
-    return {"samples": np.random.default_rng(0).normal(0, 0.1, (1, *size)).astype(np.float32)}
+    noise = np.random.default_rng(0).normal(0, 0.1, (1, size[0])).astype(np.float32)
+    return {"samples": noise, "past": np.zeros((1, size[1]), np.float32), "count": np.zeros((1, 1), np.float32)}
 
 
 def _repeated(name: str, call: Callable[[], object]) -> Step:

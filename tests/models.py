@@ -55,17 +55,25 @@ def write_models(
 def write_voice(path: Path, *, logit: float) -> Path:
     """Write a model of voices that finds every voice to have this logit; return its path, for Models.load."""
     nodes = [
-        helper.make_node("ReduceMean", ["samples"], ["mean"], axes=[1], keepdims=0),
-        helper.make_node("Mul", ["mean", "nothing"], ["none"]),
+        helper.make_node("ReduceMean", ["samples"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("Sum", ["mean", "past", "count"], ["sum"]),
+        helper.make_node("Mul", ["sum", "nothing"], ["moments"]),
+        helper.make_node("ReduceMean", ["moments"], ["none"], axes=[1], keepdims=0),
         helper.make_node("Add", ["none", "answer"], ["logit"]),
     ]
     constants = [
         numpy_helper.from_array(np.array(0.0, np.float32), "nothing"),
         numpy_helper.from_array(np.array(logit, np.float32), "answer"),
     ]
-    inputs = [helper.make_tensor_value_info("samples", FLOAT, ["batch", "count"])]
-    outputs = [helper.make_tensor_value_info("logit", FLOAT, ["batch"])]
-    card = Card("voice", "constant", "1", input_size=(64000,), window=4.0, rate=16000.0, thresholds=THRESHOLDS)
+    inputs = [
+        helper.make_tensor_value_info(name, FLOAT, ["batch", size])
+        for name, size in (("samples", 16000), ("past", 1), ("count", 1))
+    ]
+    outputs = [
+        helper.make_tensor_value_info("logit", FLOAT, ["batch"]),
+        helper.make_tensor_value_info("moments", FLOAT, ["batch", 1]),
+    ]
+    card = Card("voice", "constant", "1", input_size=(16000, 1), window=4.0, rate=16000.0, thresholds=THRESHOLDS)
     _save(path, helper.make_graph(nodes, "voice", inputs, outputs, constants), card)
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 from onnx import TensorProto, helper
 from truefeed.engines import Card, Engine, load
 from truefeed.engines.card import KEY
-from truefeed.stream.audio import BLOCK, RATE, Resampler, VoiceScorer, level, prepare, resample, speech_level
+from truefeed.stream.audio import BLOCK, RATE, Resampler, VoiceScorer, level, prepare, resample, speech_level, trim
 from truefeed.stream.audio.doubts import SoundLimits, doubts
+from truefeed.stream.audio.speech import SpeechCutter
 from truefeed.stream.audio.vad import speech_blocks
 from truefeed.stream.values import AudioChunk, Floats, VoiceVerdict
 
@@ -51,18 +53,35 @@ def engine(tmp_path: Path) -> Engine:
     nodes = [
         helper.make_node("Abs", ["samples"], ["size"]),
         helper.make_node("Ceil", ["size"], ["ones"]),
-        helper.make_node("ReduceSum", ["ones", "axes"], ["count"], keepdims=0),
-        helper.make_node("Div", ["count", "rate"], ["logit"]),
+        helper.make_node("ReduceSum", ["ones", "axes"], ["total"], keepdims=1),
+        helper.make_node("Div", ["total", "rate"], ["moments"]),
+        helper.make_node("Add", ["moments", "past"], ["sum"]),
+        helper.make_node("Mul", ["count", "nothing"], ["none"]),
+        helper.make_node("Add", ["sum", "none"], ["column"]),
+        helper.make_node("Squeeze", ["column", "axes"], ["logit"]),
     ]
     constants = [
         helper.make_tensor("axes", TensorProto.INT64, [1], [1]),
         helper.make_tensor("rate", TensorProto.FLOAT, [], [16000.0]),
+        helper.make_tensor("nothing", TensorProto.FLOAT, [], [0.0]),
     ]
-    given = helper.make_tensor_value_info("samples", TensorProto.FLOAT, ["batch", "time"])
-    taken = helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["batch"])
-    graph = helper.make_graph(nodes, "seconds", [given], [taken], constants)
+    given = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", length])
+        for name, length in (("samples", "time"), ("past", 1), ("count", 1))
+    ]
+    taken = [
+        helper.make_tensor_value_info("logit", TensorProto.FLOAT, ["batch"]),
+        helper.make_tensor_value_info("moments", TensorProto.FLOAT, ["batch", 1]),
+    ]
+    graph = helper.make_graph(nodes, "seconds", given, taken, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    card = Card("voice", "seconds", "0", window=4.0, rate=16000.0, thresholds={"fake": 0.5, "real": 0.1})
+    card = Card(
+        *("voice", "seconds", "0"),
+        input_size=(16000, 1),
+        window=4.0,
+        rate=16000.0,
+        thresholds={"fake": 0.5, "real": 0.1},
+    )
     entry = model.metadata_props.add()
     entry.key, entry.value = KEY, card.to_json()
     path = tmp_path / "seconds.onnx"
@@ -132,6 +151,37 @@ def test_preparing_takes_silence_out_and_keeps_the_words(speech: Floats) -> None
     assert 0.6 * len(speech) < len(alone) <= len(speech)
     assert len(between) == pytest.approx(len(alone), abs=20 * BLOCK)
     assert len(prepare(silence)) == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_speech_cut_from_a_stream_is_what_is_cut_from_the_recording(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    speech = np.repeat(rng.random(60) < 0.5, rng.integers(1, 12, 60))
+    samples = rng.normal(0, 0.1, len(speech) * BLOCK).astype(np.float32)
+    cutter, found = SpeechCutter(1e9), []
+    for number, active in enumerate(speech):
+        end = (number + 1) * BLOCK / RATE
+        cutter.push(samples[number * BLOCK : (number + 1) * BLOCK], end, speech=bool(active))
+        found += list(cutter.seconds(end))
+    whole = trim(samples, speech)
+    assert len(found) == len(whole) // RATE
+    np.testing.assert_array_equal(np.concatenate([second for _, second in found]), whole[: len(found) * RATE])
+    assert all(earlier < later for (earlier, _), (later, _) in itertools.pairwise(found))
+
+
+def test_words_before_a_long_pause_do_not_go_together_with_those_after_it() -> None:
+    cutter, block = SpeechCutter(4.0), np.ones(BLOCK, np.float32)
+    for number in range(25):
+        cutter.push(block, number * BLOCK / RATE, speech=True)
+    late = [10 + number * BLOCK / RATE for number in range(30)]
+    for t in late:
+        cutter.push(2 * block, t, speech=True)
+    assert list(cutter.seconds(late[-1])) == []
+    cutter.push(2 * block, 11.0, speech=True)
+    cutter.push(2 * block, 11.1, speech=True)
+    (second,) = cutter.seconds(11.1)
+    assert second[0] == 11.1
+    np.testing.assert_array_equal(second[1], np.full(RATE, 2, np.float32))
 
 
 def test_silence_is_never_scored(engine: Engine) -> None:

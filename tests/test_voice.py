@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 soundfile = pytest.importorskip("soundfile")
 
-from truefeed.engines import WEIGHTS, Card, load  # noqa: E402
+from truefeed.engines import WEIGHTS, Card, Engine, load  # noqa: E402
 from truefeed.export import voice as exporting  # noqa: E402
 from truefeed.export import voice_front as exporting_front  # noqa: E402
 from truefeed.export import voice_start  # noqa: E402
@@ -26,10 +26,10 @@ from truefeed.train.metrics import auc  # noqa: E402
 from truefeed.train.voice_copies import KINDS, copy  # noqa: E402
 from truefeed.train.voice_data import Clip, build, family, read  # noqa: E402
 from truefeed.train.voice_data import load as load_clips  # noqa: E402
-from truefeed.train.voice_front import ROW, Front, pretrained  # noqa: E402
+from truefeed.train.voice_front import DEPTHS, ROW, Front, pretrained, row  # noqa: E402
 from truefeed.train.voice_net import VoiceNet, VoiceSettings  # noqa: E402
 from truefeed.train.voice_score import read as read_net  # noqa: E402
-from truefeed.train.voice_score import window  # noqa: E402
+from truefeed.train.voice_score import seconds, window_row  # noqa: E402
 from truefeed.train.voice_splits import FOLDS, half, leave_out, split  # noqa: E402
 from truefeed.train.voice_tables import Answers, cell, min_dcf  # noqa: E402
 from truefeed.train.voice_tune import pairs, tune  # noqa: E402
@@ -51,6 +51,17 @@ def voiced(pitch: float, seconds: float, seed: int) -> Floats:
         sound += (gain + 0.02) * np.sin(number * phase)
     sound *= np.clip(np.sin(2 * np.pi * 2.2 * time + rng.uniform(0, 6)) + 0.6, 0, 1)
     return level((sound + rng.normal(0, 0.01, len(time))).astype(np.float32))
+
+
+def _logit(engine: Engine, samples: Floats) -> float:
+    """What a model says after the last second of speech, as the live path asks it."""
+    assert engine.card is not None
+    past, logit = np.zeros((1, engine.card.input_size[1]), np.float32), 0.0
+    for count, second in enumerate(seconds(samples)):
+        given = {"samples": second[None], "past": past, "count": np.full((1, 1), count, np.float32)}
+        found = engine.run(given)
+        logit, past = float(found["logit"][0]), past + found["moments"]
+    return logit
 
 
 @pytest.fixture(scope="module")
@@ -144,13 +155,25 @@ def front(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_front_end_takes_any_length(front: Path) -> None:
-    samples = torch.from_numpy(voiced(130, 4, 1))[None]
-    engine = load(front, "cpu")
-    for count in (8000, 16000, 56000, 64000):
-        row = engine.run({"samples": samples[:, :count].numpy()})["row"]
-        assert row.shape == (1, ROW)
-        assert np.isfinite(row).all()
+def test_a_window_is_heard_second_by_second(front: Path) -> None:
+    engine, samples = load(front, "cpu"), voiced(130, 3.3, 1)
+    for count, pieces in ((8000, 1), (15999, 1), (16000, 1), (47999, 2), (52800, 3)):
+        assert len(seconds(samples[:count])) == pieces
+        found = window_row(engine, samples[:count])
+        assert found.shape == (ROW,)
+        assert np.isfinite(found).all()
+    with pytest.raises(ValueError, match="7999 samples"):
+        seconds(samples[:7999])
+
+
+def test_the_mean_of_moments_is_that_of_the_seconds_together() -> None:
+    rng = np.random.default_rng(0)
+    parts = torch.from_numpy(rng.normal(1, 2, (3, 50, ROW // 2)).astype(np.float32))
+    moments = [torch.cat([d for x in p.split(list(DEPTHS), 1) for d in (x.mean(0), (x * x).mean(0))]) for p in parts]
+    found = row(torch.stack(moments).mean(0, keepdim=True))[0]
+    whole = parts.reshape(-1, ROW // 2)
+    expected = torch.cat([d for x in whole.split(list(DEPTHS), 1) for d in (x.mean(0), x.std(0, correction=0))])
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
 
 
 def test_an_exported_front_end_can_be_trained_on(tmp_path: Path) -> None:
@@ -216,14 +239,16 @@ def test_training_goes_on_where_it_stopped_and_the_export_is_proved(dataset: Pat
     engine = load(path, "cpu")
     assert engine.card is not None
     assert engine.card.task == "voice"
-    assert engine.card.input_size == (64000,)
+    assert engine.card.input_size == (RATE, ROW)
     assert "distillmos 0.9.1" in engine.card.training["started_from"]
     assert str(tmp_path) not in engine.card.to_json()
     net, _ = read_net(checkpoint)
-    samples = window(read(dataset / "0.flac"))[None]
+    samples = np.concatenate([read(dataset / "0.flac")] * 2)
     with torch.no_grad():
-        expected = net(torch.from_numpy(load(front, "cpu").run({"samples": samples})["row"])).numpy()
-    np.testing.assert_allclose(engine.run({"samples": samples})["logit"], expected, atol=1e-3)
+        plain = net(torch.from_numpy(window_row(load(front, "cpu"), samples)[None])).numpy()
+    assert len(seconds(samples)) == 3
+    # No results were given, so both answers are as likely at 0; three seconds weigh as 3/5 beside the 2/4 of two.
+    np.testing.assert_allclose(_logit(engine, samples), plain[0] * 6 / 5, atol=1e-3)
     other = tmp_path / "other.onnx"
     other.write_bytes(b"another")
     with pytest.raises(TruefeedError, match=r"other\.onnx"):
@@ -325,7 +350,7 @@ def test_the_shipped_model_is_small_and_says_what_it_is() -> None:
 def test_the_shipped_model_tells_copies_from_the_voices_they_copy() -> None:
     engine = load(WEIGHTS / "voice.onnx", "cpu")
     with (DATA / "manifest.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == "dev"][::3]
-    logits = [float(engine.run({"samples": window(read(DATA / row["path"]))[None]})["logit"][0]) for row in rows]
-    labels = np.array([int(row["label"] == "spoof") for row in rows])
+        rows = [line for line in csv.DictReader(file) if line["split"] == "dev"][::3]
+    logits = [_logit(engine, read(DATA / line["path"])) for line in rows]
+    labels = np.array([int(line["label"] == "spoof") for line in rows])
     assert auc(labels, np.array(logits)) > 0.75

@@ -1,5 +1,8 @@
 """The front end of the voice model: from 16 kHz samples to one row of numbers, any length alike.
 
+It hears a second of speech at a time, by itself, so that a live window costs no more than its latest second: what is
+kept of each are moments, and the mean of the moments of several seconds makes the row of all of them.
+
 It is a network that was trained to hear how natural speech sounds: the convolutions and the first transformer layers of
 Distill-MOS (Stahl and Gamper 2025; package distillmos 0.9.1, MIT), itself distilled from XLS-R. `voice_tune` goes on
 training it on voices and their copies, and only what comes out of that is shipped. What is taken from it are means and
@@ -30,13 +33,15 @@ PERIOD = 50
 BANDS = 4
 TAPS = (2, 3)
 "Convolutions whose outputs are pooled, beside the last transformer layer."
-ROW = sum(2 * BANDS * CHANNELS[tap + 1] for tap in TAPS) + 2 * WIDTH
+DEPTHS = (*(BANDS * CHANNELS[tap + 1] for tap in TAPS), WIDTH)
+"Activations that are pooled at each depth."
+ROW = 2 * sum(DEPTHS)
 "Numbers in a row."
 WEIGHTS_SHA256 = "b18b3ac60227267cfb91e5d00ce22cc7b73716fd92f269484da1446e27031a40"
 
 
 class Encoder(nn.Module):
-    """Samples (B, N) to pooled activations (B, ROW)."""
+    """Samples (B, N) to moments (B, ROW): at each depth the means over time, then the mean squares."""
 
     basis: Tensor
     heard: Tensor
@@ -63,17 +68,17 @@ class Encoder(nn.Module):
 
     def forward(self, samples: Tensor) -> Tensor:
         x = self.spectrum(samples)
-        pooled = []
+        pooled: list[Tensor] = []
         for i, conv in enumerate(self.convs):
             x = F.leaky_relu(conv(x), 0.1)  # (B, C, bins, frames)
             if i in TAPS:
-                pooled.append(_pooled(_bands(x)))
+                pooled += _moments(_bands(x))
         x = self.norm2(self.norm(x.flatten(1, 2))).transpose(1, 2)  # (B, frames / 2, 1024)
         x = self.project(x)
         x = x + self.positions.repeat(1, x.shape[1] // PERIOD + 1, 1)[:, : x.shape[1]]
         for layer in self.layers:
             x = layer(x)
-        return torch.cat([*pooled, _pooled(x.transpose(1, 2))], 1)
+        return torch.cat([*pooled, *_moments(x.transpose(1, 2))], 1)
 
     def spectrum(self, samples: Tensor) -> Tensor:
         """Real and imaginary parts, magnitudes to the power of 0.3, (B, 2, 161, frames of 10 ms)."""
@@ -113,14 +118,23 @@ def _bands(x: Tensor) -> Tensor:
     return torch.stack([x[:, :, low:high].mean(2) for low, high in edges], 2).flatten(1, 2)
 
 
-def _pooled(x: Tensor) -> Tensor:
-    """Mean and standard deviation over the last axis."""
-    mean = x.mean(2, keepdim=True)
-    return torch.cat([mean[:, :, 0], torch.sqrt(((x - mean) ** 2).mean(2) + 1e-6)], 1)
+def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Means and mean squares over the last axis."""
+    return x.mean(2), (x * x).mean(2)
+
+
+def row(moments: Tensor) -> Tensor:
+    """Moments (B, ROW), those of one second or the mean of several, to means and standard deviations (B, ROW)."""
+    parts, start = [], 0
+    for depth in DEPTHS:
+        mean, square = moments[:, start : start + depth], moments[:, start + depth : start + 2 * depth]
+        parts += [mean, torch.sqrt((square - mean * mean).clamp(min=0) + 1e-6)]
+        start += 2 * depth
+    return torch.cat(parts, 1)
 
 
 class Front(nn.Module):
-    """Samples (B, N), N a multiple of 8000, at -30 dBFS, to rows (B, ROW).
+    """Samples (B, N), N a multiple of 8000, at -30 dBFS, to moments (B, ROW).
 
     By the encoder's name export.voice_start knows its weights in a whole model.
     """
@@ -130,8 +144,8 @@ class Front(nn.Module):
         self.encoder = Encoder()
 
     def forward(self, samples: Tensor) -> Tensor:
-        rows: Tensor = self.encoder(samples)
-        return rows
+        moments: Tensor = self.encoder(samples)
+        return moments
 
 
 def read(checkpoint: Path) -> tuple[Front, str]:

@@ -12,8 +12,10 @@ from ..stream.audio import RATE
 from ..stream.values import Alert, Verdict, VoiceVerdict
 from .metrics import rate_interval
 from .voice_data import Clip
+from .voice_front import ROW
 from .voice_net import VoiceNet
 from .voice_observe import NetEngine, joined, kept_up, listen, raised
+from .voice_score import WINDOW
 from .voice_splits import half, split
 
 Heard = Sequence[tuple[VoiceVerdict, Verdict]]
@@ -37,7 +39,11 @@ def alarms(
     heard: dict[tuple[int, str], tuple[Heard, float]] = {}
     for fold, model in runs:
         card = Card(
-            "voice", "fold", "0", window=4.0, calibration=results["calibration"], thresholds=results["thresholds"]
+            *("voice", "fold", "0"),
+            input_size=(RATE, ROW),
+            window=WINDOW,
+            calibration=results["calibration"],
+            thresholds=results["thresholds"],
         )
         engine = NetEngine(fronts[half(fold)], model, card)
         for name, members in _groups(split(clips, fold)[1]).items():

@@ -14,23 +14,25 @@ from ..stream.alarm import Alarm, AlarmSettings
 from ..stream.audio import RATE, VoiceScorer
 from ..stream.fusion import fuse
 from ..stream.values import Alert, AudioChunk, Floats, Verdict, VoiceVerdict
+from .voice_score import Reader, even
 
 CHUNK = RATE // 10
 
 
 class NetEngine:
-    """A front end (samples to row) and perceptrons in memory (row to logit) behind the Engine protocol."""
+    """A front end in a file and perceptrons in memory behind the Engine protocol, as the shipped file."""
 
     def __init__(self, front: Engine, model: nn.Module, card: Card) -> None:
-        self._front, self._model = front, model.eval()
+        self._front, self._reader = front, Reader(model, even(card.calibration)).eval()
         self.card: Card | None = card
         self.sha256 = front.sha256
         self.device = "cpu"
 
     @torch.no_grad()
     def run(self, inputs: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, npt.NDArray[np.float32]]:
-        row = np.asarray(self._front.run(inputs)["row"], np.float32)
-        return {"logit": self._model(torch.from_numpy(row)).numpy()}
+        moments = np.asarray(self._front.run({"samples": inputs["samples"]})["moments"], np.float32)
+        given = [torch.from_numpy(np.asarray(a, np.float32)) for a in (moments, inputs["past"], inputs["count"])]
+        return {"logit": self._reader(*given).numpy(), "moments": moments}
 
     def close(self) -> None:
         pass

@@ -16,16 +16,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ..engines import Engine
-from ..stream.audio import RATE, level
+from ..stream.audio import RATE
 from ..stream.values import Floats
 from .channel import disturbed, lossy, through
 from .voice_data import VERSIONS, Clip
+from .voice_score import LEAST, window_row
 from .voice_splits import held
 
 DRAWS = 2
 "Windows of each clip to learn from, the first one clean; a copy has one, through the very channel of the original's."
-LENGTHS = (16000, 24000, 32000, 40000)
-"Samples."
+LENGTHS = (RATE, 2 * RATE)
+"Samples; spoof clips of three seconds are few."
 COPIES = 3
 "Kinds of copies, of five, that are taken of each clip."
 LEARN = "learn"
@@ -56,7 +57,7 @@ def load(clips: Sequence[Clip], front: Engine, folder: Path, without: int | None
 
     Args:
         clips: all of them.
-        front: samples to row.
+        front: samples to moments.
         folder: of the cache.
         without: half of the folds that the front end was trained without: asked about are what these folds hold out,
             or the `dev` clips for None.
@@ -74,7 +75,7 @@ def _compute(clips: Sequence[Clip], front: Engine, asked: frozenset[int]) -> Row
     values, index, parts = [], [], []
     for number, clip in enumerate(clips):
         for part, window in [*_lessons(clip), *(_questions(clip) if number in asked else ())]:
-            values.append(front.run({"samples": level(window)[None]})["row"][0].astype(np.float16))
+            values.append(window_row(front, window).astype(np.float16))
             index.append(number)
             parts.append(part)
         if number % 100 == 99:
@@ -95,7 +96,7 @@ def _lessons(clip: Clip) -> Iterator[tuple[str, Floats]]:
     for draw in draws:
         # Seeded by the path, which a copy shares with its original.
         rng = np.random.default_rng((crc32(clip.path.encode()), draw))
-        length = min(int(rng.choice(LENGTHS)), total // 8000 * 8000)
+        length = min(int(rng.choice(LENGTHS)), max(total // RATE * RATE, LEAST))
         start, version = int(rng.integers(total - length + 1)), int(rng.integers(VERSIONS))
         window = clip.version(version if draw else 0)[start : start + length]
         yield LEARN, disturbed(window, rng) if draw else window
@@ -114,4 +115,4 @@ def _questions(clip: Clip) -> Iterator[tuple[str, Floats]]:
         if name == OPUS:
             rng = np.random.default_rng(crc32(clip.path.encode()))
             window = lossy(through(window, "libopus", 16_000), 0.05, rng)
-        yield name, window[: len(window) // 8000 * 8000]
+        yield name, window

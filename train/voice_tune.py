@@ -30,7 +30,7 @@ from .channel import disturbed
 from .loop import autocast, follow
 from .voice_data import VERSIONS, Clip
 from .voice_data import load as load_clips
-from .voice_front import ROW, Front, pretrained, read
+from .voice_front import ROW, Front, pretrained, read, row
 from .voice_splits import HALVES, leave_out
 
 RATE_ENCODER, RATE_HEAD = 1e-4, 3e-3
@@ -146,8 +146,8 @@ def tune(
         optimizer.param_groups[0]["lr"] = RATE_ENCODER * _rate(step / steps)
         samples, labels = _batch(given, size, np.random.default_rng((seed, step)))
         with autocast("cpu"):
-            rows = encoder(samples)
-        x = ((rows.float() - scale[0]) / scale[1]).clamp(-5, 5)
+            moments = encoder(samples)
+        x = ((row(moments.float()) - scale[0]) / scale[1]).clamp(-5, 5)
         loss = F.binary_cross_entropy_with_logits(head(x)[:, 0], labels * 0.96 + 0.02)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -169,7 +169,8 @@ def _rate(done: float) -> float:
 @torch.no_grad()
 def _scale(encoder: nn.Module, given: Pairs, seed: int) -> tuple[Tensor, Tensor]:
     """Mean and spread of the pooled activations as they come."""
-    rows = torch.cat([encoder(_batch(given, 8, np.random.default_rng((seed, 1 << 30, i)))[0]) for i in range(12)])
+    batches = [_batch(given, 8, np.random.default_rng((seed, 1 << 30, i)))[0] for i in range(12)]
+    rows = torch.cat([row(encoder(samples)) for samples in batches])
     return rows.mean(0), rows.std(0) + 1e-3
 
 

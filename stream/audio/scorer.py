@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,16 +11,17 @@ import numpy as np
 from ...engines import Engine
 from ..values import AudioChunk, Floats, Status, VoiceVerdict
 from .doubts import SoundLimits, doubts
-from .prepare import RATE, level, trim
+from .prepare import RATE, level
 from .resample import Resampler
+from .speech import SpeechCutter
 from .vad import BLOCK, SPEECH_AT, Vad
 
 HOP = RATE
 "Samples from one verdict to the next: 1 s."
-STEP = RATE // 2
-"The model hears a multiple of this, so that a runtime meets few different shapes."
 _WINDOW = 4.0
-"s, where the card does not say."
+"Sound in which speech is counted and doubts are looked for, s; the speech that is scored where the card does not say."
+_OLDEST = 2.0
+"Age of the oldest speech that is scored, over the length of what is scored: pauses may take half of the time."
 _JUMP = 0.2
 "Difference between the time stamps and the count of samples that is a gap, s."
 
@@ -28,18 +30,21 @@ class VoiceScorer:
     """One stream of sound: what is heard, where it is speech, and how much it sounds made by a machine.
 
     Time is counted in samples; the time stamps only say when the first one was, and whether any are missing. How the
-    sound is cut into chunks changes nothing.
+    sound is cut into chunks changes nothing. The model hears each second of speech once; what it made of those before
+    goes into the score as well, so that scoring many seconds costs no more than one.
     """
 
     def __init__(self, engine: Engine) -> None:
         """Take a model of voices (see Card); it is shared, what was heard is not."""
         card = engine.card
         self._engine = engine
-        self._window = round((card.window if card and card.window else _WINDOW) * RATE / BLOCK)
+        self._longest = card.window if card and card.window else _WINDOW
+        self._width = card.input_size[1] if card and len(card.input_size) > 1 else 0
         self._calibration = card.calibration if card else (1.0, 0.0)
         self._thresholds = card.thresholds if card else {}
         self._limits = _limits(card.quality if card else {})
         self._vad = Vad()
+        self._cutter = SpeechCutter(_WINDOW)
         self._resampler: Resampler | None = None
         self.reset()
 
@@ -47,12 +52,15 @@ class VoiceScorer:
         """Forget what was heard: the next chunk begins a new window."""
         self._resampler = None
         self._vad.reset()
+        self._cutter.reset()
         self._origin: float | None = None
         self._taken = 0  # input samples since the origin
         self._heard = 0  # 16 kHz samples since the origin
         self._next = HOP
         self._blocks: list[Floats] = []
         self._speech: list[bool] = []
+        self._past: deque[tuple[float, Floats]] = deque()
+        self._logit = 0.0
 
     def push(self, chunk: AudioChunk) -> VoiceVerdict | None:
         """Hear a chunk and return the verdict that it completes: one a second of media time, speech or not.
@@ -90,35 +98,47 @@ class VoiceScorer:
 
     def _hear(self, block: Floats) -> None:
         self._heard += len(block)
+        speech = self._vad.block(block) >= SPEECH_AT
+        self._cutter.push(block, self._heard / RATE, speech=speech)
         self._blocks.append(block)
-        self._speech.append(self._vad.block(block) >= SPEECH_AT)
-        del self._blocks[: -self._window], self._speech[: -self._window]
+        self._speech.append(speech)
+        kept = round(_WINDOW * RATE / BLOCK)
+        del self._blocks[:-kept], self._speech[:-kept]
 
     def _judge(self, t: float) -> VoiceVerdict:
         samples, speech = np.concatenate(self._blocks), np.array(self._speech)
         reasons = doubts(samples, speech, self._limits)
         seconds = float(speech.sum()) * BLOCK / RATE
-        if seconds < self._limits.min_speech:
+        for end, second in self._cutter.seconds(self._heard / RATE):
+            self._score(end, second)
+        fresh = bool(self._past) and self._past[-1][0] > self._heard / RATE - _WINDOW
+        if seconds < self._limits.min_speech or not fresh:
             return VoiceVerdict(t, None, "uncertain", reasons or ("too-short",), seconds)
-        heard = level(latest(trim(samples, speech)))
-        logit = float(self._engine.run({"samples": heard[None]})["logit"].reshape(-1)[0])
         a, b = self._calibration
-        fake = 1.0 / (1.0 + float(np.exp(-np.clip(a * logit + b, -30, 30))))
+        fake = 1.0 / (1.0 + float(np.exp(-np.clip(a * self._logit + b, -30, 30))))
         status = self._status(fake)
         if status == "uncertain":
             reasons = (*reasons, "borderline")
         return VoiceVerdict(t, fake, "uncertain" if reasons else status, reasons, seconds)
 
+    def _score(self, end: float, second: Floats) -> None:
+        """Hear a second of speech that ended at so many seconds since the origin, beside those before it."""
+        most = max(round(self._longest) - 1, 0)
+        while self._past and (len(self._past) > most or self._past[0][0] <= end - _OLDEST * self._longest):
+            self._past.popleft()
+        samples = level(second)[None]
+        past = np.zeros((1, self._width), np.float32)
+        for _, moments in self._past:
+            past += moments
+        count = np.array([[len(self._past)]], np.float32)
+        found = self._engine.run({"samples": samples, "past": past, "count": count})
+        self._logit = float(found["logit"].reshape(-1)[0])
+        self._past.append((end, np.asarray(found["moments"], np.float32)))
+
     def _status(self, fake: float) -> Status:
         if fake >= self._thresholds.get("fake", 0.8):
             return "fake"
         return "real" if fake <= self._thresholds.get("real", 0.2) else "uncertain"
-
-
-def latest(samples: Floats) -> Floats:
-    """Return the latest whole number of half seconds; training and evaluation cut the same lengths."""
-    kept = len(samples) // STEP * STEP
-    return samples[len(samples) - kept :]
 
 
 def _limits(quality: Mapping[str, Any]) -> SoundLimits:
