@@ -62,7 +62,10 @@ class Models:
         _fit(path, face, window_path, window)
         voice = None
         if voice_model is not None or (WEIGHTS / VOICE).is_file():
-            voice = _load(Path(voice_model or WEIGHTS / VOICE), "voice", beside, threads)
+            voice_path = Path(voice_model or WEIGHTS / VOICE)
+            voice = _load(voice_path, "voice", beside, threads)
+            if len(card_of(voice).input_size) != 2:
+                raise EngineError(f"{voice_path}: hears whole windows, as truefeed did before: export the voice anew")
         still = None
         still_path = path.with_name(f"{path.stem}-still.onnx")
         if stills and still_path.is_file():

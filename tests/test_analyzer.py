@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from media import portrait, scene
 from models import write_models, write_voice
-from truefeed.engines import EngineError
+from truefeed.engines import EngineError, load
 from truefeed.engines.base import WEIGHTS
+from truefeed.engines.stamp import restamp
 from truefeed.stream.analyzer import Analyzer, ScoreSettings
 from truefeed.stream.models import Models
 from truefeed.stream.quality import REASONS
@@ -248,6 +249,12 @@ def test_models_are_refused_where_they_do_not_fit(tmp_path: Path) -> None:
         Models.load("cpu", face_model=path)
     with pytest.raises(EngineError, match=r"gone\.onnx: no such model file"):
         Models.load("cpu", face_model=tmp_path / "gone.onnx")
+    path, voice = write_models(tmp_path), write_voice(tmp_path / "voice.onnx", logit=0.0)
+    card = load(voice, "cpu").card
+    assert card is not None
+    restamp(voice, replace(card, input_size=(64000,)))
+    with pytest.raises(EngineError, match=r"voice\.onnx: hears whole windows"):
+        Models.load("cpu", face_model=path, voice_model=voice)
 
 
 def test_identity_names_the_models_by_hash(models: Models) -> None:
