@@ -79,12 +79,13 @@ def _steps(clip: Path, models: Models) -> Iterator[Step]:
         ("voice model", models.voice),
     ):
         if engine is not None:
-            inputs = _inputs(engine)
-            yield _repeated(f"{name} (batch 1)", lambda e=engine, i=inputs: e.run(i))  # type: ignore[misc]
+            given = example(engine)
+            yield _repeated(f"{name} (batch 1)", lambda e=engine, i=given: e.run(i))  # type: ignore[misc]
     yield _whole("whole path, a frame", lambda: _analyze(clip, models))
 
 
-def _inputs(engine: Engine) -> dict[str, Any]:
+def example(engine: Engine) -> dict[str, Any]:
+    """Return inputs of the shapes that a live stream gives a model, for its cost; what is in them says nothing."""
     card = engine.card
     task, size = (card.task, card.input_size) if card else ("", ())
     if task == "face":

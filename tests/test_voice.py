@@ -26,7 +26,7 @@ from truefeed.train.metrics import auc  # noqa: E402
 from truefeed.train.voice_copies import KINDS, copy  # noqa: E402
 from truefeed.train.voice_data import Clip, build, family, read  # noqa: E402
 from truefeed.train.voice_data import load as load_clips  # noqa: E402
-from truefeed.train.voice_front import DEPTHS, ROW, Front, pretrained, row  # noqa: E402
+from truefeed.train.voice_front import ROW, Front, pretrained  # noqa: E402
 from truefeed.train.voice_net import VoiceNet, VoiceSettings  # noqa: E402
 from truefeed.train.voice_score import read as read_net  # noqa: E402
 from truefeed.train.voice_score import seconds, window_row  # noqa: E402
@@ -164,16 +164,6 @@ def test_a_window_is_heard_second_by_second(front: Path) -> None:
         assert np.isfinite(found).all()
     with pytest.raises(ValueError, match="7999 samples"):
         seconds(samples[:7999])
-
-
-def test_the_mean_of_moments_is_that_of_the_seconds_together() -> None:
-    rng = np.random.default_rng(0)
-    parts = torch.from_numpy(rng.normal(1, 2, (3, 50, ROW // 2)).astype(np.float32))
-    moments = [torch.cat([d for x in p.split(list(DEPTHS), 1) for d in (x.mean(0), (x * x).mean(0))]) for p in parts]
-    found = row(torch.stack(moments).mean(0, keepdim=True))[0]
-    whole = parts.reshape(-1, ROW // 2)
-    expected = torch.cat([d for x in whole.split(list(DEPTHS), 1) for d in (x.mean(0), x.std(0, correction=0))])
-    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
 
 
 def test_an_exported_front_end_can_be_trained_on(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from truefeed.stream.audio import RATE  # noqa: E402
 from truefeed.stream.values import Floats  # noqa: E402
 from truefeed.train.voice_data import Clip  # noqa: E402
-from truefeed.train.voice_front import ROW  # noqa: E402
+from truefeed.train.voice_front import DEPTHS, ROW, row  # noqa: E402
 from truefeed.train.voice_score import Reader, even  # noqa: E402
 from truefeed.train.voice_splits import FOLDS  # noqa: E402
 from truefeed.train.voice_time import by_seconds  # noqa: E402
@@ -38,6 +38,16 @@ class Marks:
         moments = np.zeros((len(inputs["samples"]), ROW), np.float32)
         moments[:, 0] = np.sign(inputs["samples"]).mean(1) + self.rng.normal(0, 2, len(moments))
         return {"moments": moments}
+
+
+def test_the_mean_of_moments_is_that_of_the_seconds_together() -> None:
+    rng = np.random.default_rng(0)
+    parts = torch.from_numpy(rng.normal(1, 2, (3, 50, ROW // 2)).astype(np.float32))
+    moments = [torch.cat([d for x in p.split(list(DEPTHS), 1) for d in (x.mean(0), (x * x).mean(0))]) for p in parts]
+    found = row(torch.stack(moments).mean(0, keepdim=True))[0]
+    whole = parts.reshape(-1, ROW // 2)
+    expected = torch.cat([d for x in whole.split(list(DEPTHS), 1) for d in (x.mean(0), x.std(0, correction=0))])
+    torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
 
 
 def test_the_same_logit_means_more_after_more_seconds() -> None:

@@ -22,12 +22,11 @@ import numpy as np
 import torch
 
 from ..engines import Engine, load
-from ..stream.audio import RATE
+from ..stream.bench import example
 from .calibrate import platt
 from .metrics import auc, eer
 from .voice_data import Clip
 from .voice_data import load as load_clips
-from .voice_front import ROW
 from .voice_live import alarms
 from .voice_net import VoiceNet
 from .voice_rows import ASKED, HALF, OPUS, TWO, Rows
@@ -178,8 +177,7 @@ def calibrate(answers: Answers, results: dict[str, Any], out: TextIO) -> None:
 def _cost(path: Path, out: TextIO) -> float:
     """CPU time of a second of speech in ONNX Runtime on one thread, ms: the median of 40."""
     engine: Engine = load(path, "cpu", threads=1)
-    inputs = {"samples": (np.random.default_rng(0).standard_normal((1, RATE)) * 0.03).astype(np.float32)}
-    inputs |= {"past": np.zeros((1, ROW), np.float32), "count": np.zeros((1, 1), np.float32)}
+    inputs = example(engine)
     times = []
     for _ in range(40):
         begin = time.process_time()

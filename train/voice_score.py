@@ -77,7 +77,12 @@ def seconds(samples: Floats) -> Floats:
     return np.stack([level(piece) for piece in pieces])
 
 
+def heard_row(moments: Floats) -> Tensor:
+    """Return the row (1, ROW) of several seconds heard together, from the moments (n, ROW) of each."""
+    return row(torch.from_numpy(moments.mean(0, keepdims=True)))
+
+
 def window_row(front: Engine, samples: Floats) -> Floats:
     """Return the row (ROW,) of a window of speech (n,)."""
     moments = np.asarray(front.run({"samples": seconds(samples)})["moments"], np.float32)
-    return np.asarray(row(torch.from_numpy(moments.mean(0, keepdims=True)))[0].numpy(), np.float32)
+    return np.asarray(heard_row(moments)[0].numpy(), np.float32)

@@ -15,9 +15,8 @@ from ..stream.values import Floats
 from .calibrate import platt
 from .metrics import auc
 from .voice_data import Clip
-from .voice_front import row
 from .voice_net import VoiceNet
-from .voice_score import seconds
+from .voice_score import heard_row, seconds
 from .voice_splits import half, split
 
 HEARD = (1, 2, 4, 8)
@@ -63,7 +62,7 @@ def _speakers(held: Sequence[Clip], front: Engine) -> list[tuple[bool, Floats]]:
 
 @torch.no_grad()
 def _logit(model: VoiceNet, moments: Floats) -> float:
-    return float(model(row(torch.from_numpy(moments.mean(0, keepdims=True))))[0])
+    return float(model(heard_row(moments))[0])
 
 
 def _line(logits: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> dict[str, float]:
