@@ -24,6 +24,7 @@ from .metrics import auc, eer
 from .voice_data import Clip, licences
 from .voice_data import load as load_clips
 from .voice_net import VoiceNet, VoiceSettings
+from .voice_nuisance import directions
 from .voice_rows import LEARN, TWO, Rows
 from .voice_rows import load as load_rows
 from .voice_splits import FOLDS, half, split
@@ -44,9 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     without = None if args.fold is None else half(args.fold)
     rows = load_rows(clips, load_engine(args.front, "cpu", threads=1), cache, without)
     lessons, out = _lessons(clips, rows, args.fold)
-    model = VoiceNet(VoiceSettings(size=lessons.values.shape[1]))
-    model.centre.copy_(lessons.values.mean(0))
-    model.spread.copy_(lessons.values.std(0) + 1e-3)
+    model = _scaled(lessons)
     lessons.values = model.normal(lessons.values)
     offsets = nn.Parameter(torch.zeros(int(lessons.domains.max()) + 1))
     groups: list[dict[str, Any]] = [{"params": model.members.parameters()}, {"params": [offsets], "weight_decay": 0.01}]
@@ -92,6 +91,8 @@ class Lessons:
     "(n,), chance to be drawn."
     domains: Tensor
     "(n,), which recordings a window is of: a page, a corpus; 0 where only one label is known of them."
+    owners: list[Clip]
+    "(n,), the clip that each is a window of."
 
 
 def _lessons(clips: Sequence[Clip], rows: Rows, fold: int | None) -> tuple[Lessons, list[int]]:
@@ -105,8 +106,22 @@ def _lessons(clips: Sequence[Clip], rows: Rows, fold: int | None) -> tuple[Lesso
         torch.tensor([float(c.fake) for c in owners]),
         torch.from_numpy(_odds(owners)),
         torch.from_numpy(_domains(owners)),
+        owners,
     )
     return lessons, [i for i, clip in enumerate(clips) if id(clip) in held]
+
+
+def _scaled(lessons: Lessons) -> VoiceNet:
+    """Return perceptrons, from chance, that know the scale of these rows and what not to read in them."""
+    centre, spread = lessons.values.mean(0), lessons.values.std(0) + 1e-3
+    x = (lessons.values - centre) / spread
+    taken = directions(x.numpy(), lessons.owners)
+    model = VoiceNet(VoiceSettings(size=x.shape[1], nuisances=len(taken)))
+    model.centre.copy_(centre)
+    model.spread.copy_(spread)
+    model.nuisance.copy_(torch.from_numpy(taken))
+    model.rest.copy_(model.without(x).std(0) + 1e-3)
+    return model
 
 
 def _domains(owners: Sequence[Clip]) -> npt.NDArray[np.int64]:
