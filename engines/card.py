@@ -30,6 +30,8 @@ class Card:
     "Divides what is left, a channel."
     crop_scale: float = 1.0
     "Side of the aligned crop over the side of the tight face square; stream.faces.align tells how it is drawn."
+    views: tuple[float, ...] = ()
+    "Sides of the crops of one face whose mean logit counts, as crop_scale, which is the first; face-still only."
     window: float = 0.0
     "Length of the sliding window, s."
     rate: float = 0.0

@@ -60,6 +60,7 @@ def main(argv: list[str] | None = None) -> int:
         mean=(MEAN,) * 3,
         std=(STD,) * 3,
         crop_scale=stills_data.SCALE,
+        views=stills_data.VIEWS,
         quality={"min_face_px": 64.0},
         training={
             "command": state["command"],

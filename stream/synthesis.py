@@ -7,19 +7,22 @@ kinds of fake equally likely, and either model finding the other's kind to be li
 
     ratio of fake to genuine = (r of manipulated + r of synthesised) / 2
 
+The model looks at a face several times, closer and wider; the mean of its logits counts.
+
 Frames of video are not asked: what a codec does to a texture was never shown to this model.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from ..engines import Engine
-from .faces.align import crop, face_px
+from ..engines import Card, Engine
+from .faces.align import crop_inside, face_px
 from .fusion import doubtful
 from .models import card_of
 from .quality import judge
@@ -52,18 +55,25 @@ class StillScorer:
         """Look at one face of an HxWx3 BGR picture, given its (5, 2) points.
 
         Returns:
-            The crop, the logit before calibration and the (h, w) logits of its parts, whose mean it is; None where the
-            face is smaller than the model was shown to work on.
+            The first view, the logit before calibration, a mean over the views, and the (h, w) logits of the first
+            view's parts, shifted to have that mean; None where the face is smaller than the model was shown to work on.
         """
         if face_px(points) < float(self.card.quality.get("min_face_px", LEAST_PX)):
             return None
-        face = crop(image, points, self.card.input_size[0], self.card.crop_scale)
-        found = self._engine.run({"crops": blob([face], self.card)})
-        return face, float(found["logit"][0]), np.asarray(found["map"][0], np.float32)
+        seen = views(image, points, self.card)
+        found = self._engine.run({"crops": blob(seen, self.card)})
+        logit = float(found["logit"].mean())
+        return seen[0], logit, np.asarray(found["map"][0] + (logit - found["logit"][0]), np.float32)
 
     def judge(self, logit: float) -> Synthesis:
         """Calibrate a logit and compare it with the card's thresholds."""
         return synthesis(logit, self.card.calibration, *thresholds(self.card.thresholds))
+
+
+def views(image: Image, points: Floats, card: Card) -> list[Image]:
+    """Return the crops of a face that the model is asked of, (S, S, 3) BGR each, none over the picture's border."""
+    scales: Sequence[float] = card.views or (card.crop_scale,)
+    return [crop_inside(image, points, card.input_size[0], scale) for scale in scales]
 
 
 def thresholds(said: Any) -> tuple[float, float]:  # noqa: ANN401 - a card's mapping

@@ -99,6 +99,7 @@ def write_still(path: Path, *, gain: float = 8.0, size: int = 64) -> Path:
         mean=mean,
         std=mean,
         crop_scale=1.2,
+        views=(1.2, 0.8),
         thresholds=THRESHOLDS,
     )
     _save(path, helper.make_graph(nodes, "still", inputs, outputs, constants), card)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from media import portrait
 from truefeed.stream.faces import CenterFace
-from truefeed.stream.faces.align import crop, face_px, misfit, outside, similarity, square
+from truefeed.stream.faces.align import crop, crop_inside, face_px, misfit, outside, similarity, square
 from truefeed.stream.values import Floats
 
 FRONTAL = np.array([[-0.158, -0.128], [0.157, -0.129], [0.0, 0.051], [-0.129, 0.236], [0.131, 0.234]], np.float32)
@@ -52,6 +52,25 @@ def test_crop_of_a_large_face_does_not_alias() -> None:
 def test_crop_outside_the_picture_repeats_its_border() -> None:
     image = np.full((100, 100, 3), 77, np.uint8)
     assert (crop(image, points(-300, -300), 32, 1.0) == 77).all()
+
+
+@pytest.mark.parametrize(("x", "y"), [(20, 150), (390, 150), (200, 10), (200, 290), (0, 0), (400, 300)])
+def test_crop_inside_is_shifted_into_the_picture(x: float, y: float) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (300, 400, 3)).astype(np.uint8)
+    # 100 px of the picture to 100 of the crop: the pixels themselves, of the nearest square that lies within.
+    left, top = min(max(x - 50, 0), 300), min(max(y - 50, 0), 200)
+    found = crop_inside(image, points(x, y, 80), 100, 1.25).astype(float)
+    expected = image[int(top) : int(top) + 100, int(left) : int(left) + 100].astype(float)
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.6
+
+
+def test_crop_inside_is_the_crop_where_that_fits_and_never_larger_than_the_picture() -> None:
+    image = portrait()
+    face = points(250, 250, 120, turn=0.2)
+    assert (crop_inside(image, face, 64, 1.2) == crop(image, face, 64, 1.2)).all()
+    small = np.ascontiguousarray(image[200:300, 200:320])
+    whole = crop_inside(small, points(60, 50, 90), 100, 2.0)
+    assert np.abs(whole.astype(float) - small[:, 10:110]).mean() < 4
 
 
 def test_misfit_tells_a_frontal_face_from_a_profile() -> None:

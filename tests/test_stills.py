@@ -74,6 +74,7 @@ def test_a_model_is_trained_exported_calibrated_and_judged(
     assert "AUC, JPEG 75" in err
     card = card_of(load(file, "cpu"))
     assert card.task == "face-still"
+    assert card.views == stills_data.VIEWS
     assert (card.calibration, card.thresholds) == (tuple(said["calibration"]), said["thresholds"])
     assert 0 < card.thresholds["real"] <= 0.5
     assert card.training["results"]["auc"] == said["auc"]

@@ -13,10 +13,13 @@ from clips import face_picture, write_video
 from models import write_models, write_still
 from truefeed.engines import WEIGHTS, load
 from truefeed.stream.cli import main
+from truefeed.stream.faces.align import square
 from truefeed.stream.judge import Job, judge
 from truefeed.stream.media import Found
+from truefeed.stream.models import card_of
+from truefeed.stream.scorer import blob
 from truefeed.stream.stills import find
-from truefeed.stream.synthesis import StillScorer, Synthesis, join, parts
+from truefeed.stream.synthesis import StillScorer, Synthesis, join, parts, views
 from truefeed.stream.values import FaceVerdict
 from truefeed.train import metrics, stills_data
 from truefeed.train.observe import observe
@@ -89,6 +92,27 @@ def test_scan_tells_which_evidence_there_is(model: Path, tmp_path: Path, capsys:
         assert told["fake_probability"] < 0.2
     assert main(words) == 0
     assert "(synthesised as a whole)" in capsys.readouterr().out
+
+
+def test_the_mean_of_all_views_counts(model: Path) -> None:
+    models = Job(model=model).load()
+    assert models.still is not None
+    (found, *_) = find(models.detector, face_picture())
+    # Only what the widest view shows around the face is lit.
+    x, y, side = square(found.points)
+    image = np.full_like(face_picture(), 255)
+    inner = np.s_[round(y - side * 0.4) : round(y + side * 0.4), round(x - side * 0.4) : round(x + side * 0.4)]
+    image[inner] = 20
+    card = card_of(models.still)
+    shown = views(image, found.points, card)
+    wide, near = (float(models.still.run({"crops": blob([view], card)})["logit"][0]) for view in shown)
+    assert wide > near + 2
+    seen = StillScorer(models.still).see(image, found.points)
+    assert seen is not None
+    crop, logit, evidence = seen
+    assert (crop == shown[0]).all()
+    assert logit == pytest.approx((wide + near) / 2, abs=1e-3)
+    assert float(evidence.mean()) == pytest.approx(logit, abs=1e-3)
 
 
 def test_an_evaluation_judges_a_picture_as_scan_does(model: Path, tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from .degrade import blur, jpeg, light, noise
 
 SIZE, SCALE = 192, 0.95
 "Side of the network's crop, px, and over that of the face square: inside the picture, whose border tells no class."
+VIEWS = (SCALE, 0.85, 1.05)
+"Scales of the crops whose mean logit counts in use, those that do not fit shifted inwards; training draws SCALE."
 TRAIN, TUNE = 0.75, 0.067
 "Shares of each source, by picture; the rest is `test`."
 _INTERPOLATIONS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
@@ -199,12 +201,12 @@ CONDITIONS = ("plain", "JPEG 75", "half size", "half size, JPEG 75")
 
 def crops(stills: Sequence[Still], condition: str) -> npt.NDArray[np.uint8]:
     """Return the faces of pictures after one of CONDITIONS, (n, S, S, 3) BGR, without any chance."""
-    out = np.empty((len(stills), SIZE, SIZE, 3), np.uint8)
-    for i, still in enumerate(stills):
-        image, points = load(still), still.points
-        if "half" in condition:
-            image, points = resized(image, points, 0.5)
-        if "JPEG" in condition:
-            image = jpeg(image, 75)
-        out[i] = crop(image, points, SIZE, SCALE)
-    return out
+    return np.stack([crop(*after(still, condition), SIZE, SCALE) for still in stills])
+
+
+def after(still: Still, condition: str) -> tuple[Image, Floats]:
+    """Return a picture after one of CONDITIONS, and the points in it."""
+    image, points = load(still), still.points
+    if "half" in condition:
+        image, points = resized(image, points, 0.5)
+    return (jpeg(image, 75) if "JPEG" in condition else image), points

@@ -21,12 +21,11 @@ import numpy.typing as npt
 from ..engines import Card, Engine, load
 from ..engines.stamp import restamp
 from ..stream.faces import CenterFace
-from ..stream.faces.align import crop
 from ..stream.models import card_of
 from ..stream.scorer import blob
 from ..stream.stills import find
-from ..stream.synthesis import synthesis
-from ..stream.values import Image
+from ..stream.synthesis import synthesis, views
+from ..stream.values import Floats, Image
 from . import layouts, metrics, stills_data
 from .calibrate import ceiling, platt
 from .faces import largest, spread
@@ -77,25 +76,22 @@ def calibrated(engine: Engine, tune: Sequence[Still]) -> Card:
 
 def logits(engine: Engine, stills: Sequence[Still], condition: str) -> Logits:
     """Return (n,) logits of pictures after one of CONDITIONS."""
-    parts = [stills_data.crops(stills[i : i + 16], condition) for i in range(0, len(stills), 16)]
-    return np.concatenate([_run(engine, list(part)) for part in parts])
+    return np.array([_logit(engine, *stills_data.after(still, condition)) for still in stills])
 
 
 def frames(engine: Engine, clips: Path, count: int = 2) -> Logits:
     """Return the logits of the largest face in so many frames of each genuine clip."""
-    detector, card = CenterFace(), card_of(engine)
-    crops: list[Image] = []
+    detector, found = CenterFace(), []
     for clip in layouts.read(clips):
         for image in [] if clip.fake else spread(clip.path, count)[0]:
             if faces := find(detector, image):
-                crops.append(crop(image, largest(faces).points, card.input_size[0], card.crop_scale))
-    return _run(engine, crops)
+                found.append(_logit(engine, image, largest(faces).points))
+    return np.array(found)
 
 
-def _run(engine: Engine, crops: list[Image]) -> Logits:
+def _logit(engine: Engine, image: Image, points: Floats) -> float:
     card = card_of(engine)
-    rows = [engine.run({"crops": blob(crops[i : i + 16], card)})["logit"] for i in range(0, len(crops), 16)]
-    return np.concatenate(rows).astype(np.float64)
+    return float(engine.run({"crops": blob(views(image, points, card), card)})["logit"].mean())
 
 
 def _called(card: Card, z: Logits) -> list[float]:

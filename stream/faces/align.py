@@ -104,6 +104,19 @@ def crop(image: Image, points: Floats, size: int, scale: float) -> Image:
     return np.asarray(warped, np.uint8)
 
 
+def crop_inside(image: Image, points: Floats, size: int, scale: float) -> Image:
+    """Cut the upright face as crop does, but within the picture: shifted, and made smaller where it would not fit.
+
+    A tilted crop as large as the picture still reaches over its corners.
+    """
+    height, width = image.shape[:2]
+    scale = min(scale, min(height, width) / face_px(points))
+    inverse = cv2.invertAffineTransform(similarity(points, size, scale))
+    corners = (np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * size - 0.5) @ inverse[:, :2].T + inverse[:, 2]
+    over = np.minimum(corners.min(0) + 0.5, 0) + np.maximum(corners.max(0) + 0.5 - (width, height), 0)
+    return crop(image, np.asarray(points - over, np.float32), size, scale)
+
+
 def _shrink(image: Image, matrix: Floats, size: int, by: int) -> tuple[Image, Floats]:
     """Average by x by blocks of the part of image that the crop shows; return it and the matrix that fits it."""
     inverse = cv2.invertAffineTransform(matrix)
