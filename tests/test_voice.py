@@ -281,6 +281,7 @@ def test_copies_made_elsewhere_lie_beside_their_originals(dataset: Path, tmp_pat
         assert clip.samples.shape == genuine[clip.path].samples.shape
         assert clip.speaker == genuine[clip.path].speaker
         assert np.abs(clip.version(0) - genuine[clip.path].version(0)).max() > 1e-3
+    assert all(len(own) >= 2 for _, own in pairs(clips, None).copies)
     assert all("copy-smooth" in {c.family for c in own} for _, own in pairs(clips, None).copies)
 
 
