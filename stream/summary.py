@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import Counter
 from collections.abc import Mapping
@@ -33,15 +34,17 @@ class Summary:
 
 
 class VoiceRecord:
-    """The voice of one source so far."""
+    """The voice of one source so far.
+
+    Of verdicts that go back to the same second of speech only the last counts: it heard all that those before it heard.
+    """
 
     def __init__(self) -> None:
-        self._sum = self._weight = 0.0
-        self._status: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
         self._heard = 0
         self._t = 0.0
-        self._history = History()
+        self._all, self._history = History(), History()
+        self._last: VoiceVerdict | None = None
 
     def add(self, verdict: VoiceVerdict) -> None:
         self._heard += 1
@@ -49,27 +52,48 @@ class VoiceRecord:
         self._reasons.update(verdict.reasons)
         if verdict.fake is None:
             return
-        doubtful = any(reason != "borderline" for reason in verdict.reasons)
-        weight = 0.05 if doubtful else 1.0
-        p = min(max(verdict.fake, 1e-6), 1 - 1e-6)
-        self._history.add(verdict.t, 0, math.log(p / (1 - p)), weight, verdict.reasons if doubtful else ())
+        _remember(self._all, verdict)
+        last = self._last
+        if last is not None and not _goes_on(last, verdict):
+            _remember(self._history, last)
+        elif last is not None and _doubts(verdict) and not _doubts(last):
+            return
+        self._last = verdict
 
     def sum(self, fake_at: float, real_at: float) -> VoiceVerdict | None:
         """Return one verdict over all; None where nothing was heard."""
         if not self._heard:
             return None
-        record = self._history.faces.get(0)
-        if record is None:
+        if self._last is None:
             reasons = tuple(reason for reason, _ in self._reasons.most_common(1)) or ("no-speech",)
             return VoiceVerdict(self._t, None, "uncertain", reasons, 0.0)
-        fake = 1 / (1 + math.exp(-self._history.logit(0)))
+        history = copy.deepcopy(self._history)
+        _remember(history, self._last)
+        record = history.faces[0]
+        fake = 1 / (1 + math.exp(-history.logit(0)))
         mostly = () if record.rows else tuple(reason for reason, _ in record.reasons.most_common(1))
         status, reasons = judge(fake, mostly, fake_at, real_at)
-        return VoiceVerdict(self._t, fake, status, reasons, float(record.frames))
+        return VoiceVerdict(self._t, fake, status, reasons, float(self._all.faces[0].frames))
 
     def timeline(self) -> tuple[dict[str, float], ...]:
-        points = self._history.timeline()
+        points = self._all.timeline()
         return tuple({"t": t, "fake": round(1 / (1 + math.exp(-logits[0])), 4)} for t, logits in points)
+
+
+def _goes_on(last: VoiceVerdict, verdict: VoiceVerdict) -> bool:
+    """Whether a verdict goes back to the same second of speech as the last; clocks drift by less than half of one."""
+    return last.since is not None and verdict.since is not None and abs(verdict.since - last.since) < 0.5
+
+
+def _doubts(verdict: VoiceVerdict) -> tuple[str, ...]:
+    return tuple(reason for reason in verdict.reasons if reason != "borderline")
+
+
+def _remember(history: History, verdict: VoiceVerdict) -> None:
+    assert verdict.fake is not None
+    p = min(max(verdict.fake, 1e-6), 1 - 1e-6)
+    doubts = _doubts(verdict)
+    history.add(verdict.t, 0, math.log(p / (1 - p)), 0.05 if doubts else 1.0, verdict.reasons if doubts else ())
 
 
 def summarize(

@@ -128,6 +128,8 @@ class VoiceVerdict:
     reasons: tuple[str, ...]
     speech: float
     "Speech in the window, s."
+    since: float | None = None
+    "Media time at which the oldest second of speech ended that the score goes back to, s; None where that is not told."
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,9 @@ class VoiceScorer:
         status = self._status(fake)
         if status == "uncertain":
             reasons = (*reasons, "borderline")
-        return VoiceVerdict(t, fake, "uncertain" if reasons else status, reasons, seconds)
+        assert self._origin is not None
+        since = self._origin + self._past[0][0]
+        return VoiceVerdict(t, fake, "uncertain" if reasons else status, reasons, seconds, since)
 
     def _score(self, end: float, second: Floats) -> None:
         """Hear a second of speech that ended at so many seconds since the origin, beside those before it."""
