@@ -110,4 +110,6 @@ def _status(
     reasons = [reason for s in unsure for reason in s.reasons]
     if no_face and not judged:
         reasons.insert(0, "no-face")
-    return "uncertain", tuple(dict.fromkeys(reasons)) or (BORDERLINE,)
+    # A sound that ended before there was anything to say of it.
+    nothing = BORDERLINE if subjects else "too-short"
+    return "uncertain", tuple(dict.fromkeys(reasons)) or (nothing,)

@@ -136,7 +136,7 @@ def _container(path: Path) -> Kind | None:
 
 def _more_than_one_picture(path: Path) -> bool:
     try:
-        with av.open(str(path.absolute())) as media:
+        with av.open(str(path.absolute()), metadata_errors="replace") as media:
             for count, _ in enumerate(media.decode(video=0)):
                 if count:
                     return True

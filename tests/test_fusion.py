@@ -23,7 +23,7 @@ def test_one_subject_is_taken_as_it_is() -> None:
 
 def test_nothing_seen_and_nothing_heard_is_not_known() -> None:
     assert fuse([], None) == (None, "uncertain", ("no-face",))
-    assert fuse([], None, video=False) == (None, "uncertain", ("borderline",))
+    assert fuse([], None, video=False) == (None, "uncertain", ("too-short",))
     assert fuse([], voice(None, "uncertain", "no-speech")) == (None, "uncertain", ("no-face", "no-speech"))
     assert fuse([], voice(None, "uncertain", "music"), video=False) == (None, "uncertain", ("music",))
 

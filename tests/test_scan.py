@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -103,6 +104,25 @@ def test_a_sound_is_a_sound(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     _, (line,), _ = _scan(capsys, tmp_path / "tone.wav")
     assert line["kind"] == "audio"
     assert line["fake_probability"] is None  # a tone is no speech
+
+
+def test_a_sound_with_tags_of_another_age_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "tone.wav"
+    with soundfile.SoundFile(path, "w", 16000, 1) as file:
+        file.title = "Caf@ noir"
+        file.write(np.sin(np.arange(96000) / 20) * 0.3)
+    path.write_bytes(path.read_bytes().replace(b"Caf@", b"Caf\xe9"))
+    with pytest.raises(UnicodeDecodeError):
+        av.open(str(path))
+    _, (line,), _ = _scan(capsys, path)
+    assert line["kind"] == "audio"
+    assert (line["status"], line["seconds"]) == ("uncertain", 6.0)
+
+
+def test_a_sound_of_less_than_a_second_is_too_short(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    soundfile.write(tmp_path / "click.wav", np.sin(np.arange(8000) / 20) * 0.3, 16000)
+    _, (line,), _ = _scan(capsys, tmp_path / "click.wav")
+    assert (line["fake_probability"], line["reasons"]) == (None, ["too-short"])
 
 
 def test_named_files_that_are_no_media_fail_and_the_rest_is_done(

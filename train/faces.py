@@ -118,10 +118,10 @@ def spread(path: Path, count: int) -> tuple[list[Image], list[float]]:
     """Decode a clip and return count frames spread evenly over it, and their times, s."""
     kept: list[Image] = []
     times: list[float] = []
-    with av.open(str(path)) as container:
+    with av.open(str(path), metadata_errors="replace") as container:
         total = sum(1 for packet in container.demux(video=0) if packet.size)
     wanted = set(np.linspace(0, total - 1, count).astype(int)) if total else set()
-    with av.open(str(path)) as container:
+    with av.open(str(path), metadata_errors="replace") as container:
         for index, frame in enumerate(container.decode(video=0)):
             if index in wanted:
                 kept.append(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8))

@@ -66,7 +66,7 @@ class Recode:
         source = FileSource(path, SourceOptions(pace="fast", audio=False))
         with (
             av.open(str(target), "w", format="matroska") as out,
-            av.open(str(path.absolute())) as media,
+            av.open(str(path.absolute()), metadata_errors="replace") as media,
             closing(source.items(threading.Event())) as items,
         ):
             audio = out.add_stream_from_template(media.streams.audio[0]) if media.streams.audio else None

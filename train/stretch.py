@@ -46,7 +46,7 @@ def stretches(path: Path, identity: str, detector: CenterFace, mesh: FaceMesh) -
     """Cut a clip of one person into stretches; frames without a sure face break them."""
     images: list[Image] = []
     points: list[Floats] = []
-    with av.open(str(path)) as container:
+    with av.open(str(path), metadata_errors="replace") as container:
         for frame in container.decode(video=0):
             image = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
             faces = detector.detect(image)

@@ -88,7 +88,7 @@ def licences(folder: Path) -> list[str]:
 
 def read(path: Path) -> Floats:
     """Decode a sound file of any kind to 16 kHz mono."""
-    with av.open(str(path)) as container:
+    with av.open(str(path), metadata_errors="replace") as container:
         rate = container.streams.audio[0].rate
         mono = av.AudioResampler(format="fltp", layout="mono", rate=rate)
         parts = [part.to_ndarray()[0] for frame in container.decode(audio=0) for part in mono.resample(frame)]

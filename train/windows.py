@@ -143,7 +143,7 @@ def _clips(data: Path) -> Iterator[tuple[str, list[Subject], Floats]]:
 
 
 def _frames(path: Path) -> Iterator[tuple[float, Image]]:
-    with av.open(str(path)) as container:
+    with av.open(str(path), metadata_errors="replace") as container:
         for frame in container.decode(video=0):
             yield frame.time or 0.0, np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
 

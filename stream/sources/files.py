@@ -62,14 +62,15 @@ class FileSource:
     def _open(self) -> InputContainer:
         if isinstance(self._file, str):
             try:
-                return av.open(self._file, timeout=_ANSWER)
+                return av.open(self._file, timeout=_ANSWER, metadata_errors="replace")
             except (av.error.FFmpegError, OSError, ValueError) as error:
                 raise explain(self.name, error) from None
         if self._file.is_dir():
             raise SourceError(f"{self.name}: is a folder, not a file")
         try:
-            # The plain path would be taken for a URL or a pattern where it looks like one.
-            return av.open(f"file:{self._file}", options={"pattern_type": "none"})
+            # The plain path would be taken for a URL or a pattern where it looks like one, and many an old file's tags
+            # are no UTF-8.
+            return av.open(f"file:{self._file}", options={"pattern_type": "none"}, metadata_errors="replace")
         except FileNotFoundError:
             raise SourceNotFoundError(f"{self.name}: no such file") from None
         except PermissionError:

@@ -78,7 +78,10 @@ class AvSource(LiveSource):
         started = time.monotonic()
         read = TICK if self._resumable else self._options.stall
         try:
-            return av.open(self._file, format=self._format, options=dict(settings), timeout=(_ANSWER, read))
+            wait = (_ANSWER, read)
+            return av.open(
+                self._file, format=self._format, options=dict(settings), timeout=wait, metadata_errors="replace"
+            )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             if time.monotonic() - started >= _ANSWER - 0.1:
                 raise SourceError(f"{self.name}: no answer within {_ANSWER:g} s; is the host reachable?") from None
