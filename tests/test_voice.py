@@ -20,37 +20,20 @@ from truefeed.export import voice_start  # noqa: E402
 from truefeed.stream.audio import RATE, level  # noqa: E402
 from truefeed.stream.errors import TruefeedError  # noqa: E402
 from truefeed.stream.values import Floats  # noqa: E402
-from truefeed.train import voice, voice_between, voice_tune  # noqa: E402
+from truefeed.train import voice  # noqa: E402
 from truefeed.train.channel import disturbed, lossy, through  # noqa: E402
 from truefeed.train.metrics import auc  # noqa: E402
 from truefeed.train.voice_copies import KINDS, copy  # noqa: E402
-from truefeed.train.voice_data import Clip, build, family, read  # noqa: E402
-from truefeed.train.voice_data import load as load_clips  # noqa: E402
+from truefeed.train.voice_data import Clip, family, read  # noqa: E402
 from truefeed.train.voice_front import ROW, Front, pretrained  # noqa: E402
 from truefeed.train.voice_net import VoiceNet, VoiceSettings  # noqa: E402
 from truefeed.train.voice_score import read as read_net  # noqa: E402
 from truefeed.train.voice_score import seconds, window_row  # noqa: E402
-from truefeed.train.voice_splits import FOLDS, half, leave_out, split  # noqa: E402
 from truefeed.train.voice_tables import Answers, cell, min_dcf  # noqa: E402
-from truefeed.train.voice_tune import pairs, tune  # noqa: E402
+from voices import six_voices, voiced  # noqa: E402
 
 DATA = Path(os.environ.get("TRUEFEED_DATA", Path(__file__).parents[2] / "shared" / "data")) / "voice"
 CODECS = [("libopus", 16000), ("libmp3lame", 32000), ("aac", 32000), ("pcm_mulaw", 64000), ("g722", 64000)]
-
-
-def voiced(pitch: float, seconds: float, seed: int) -> Floats:
-    """Pulses through three wandering resonances, in syllables: enough of speech for a voice activity detector."""
-    rng = np.random.default_rng(seed)
-    time = np.arange(round(seconds * RATE)) / RATE
-    phase = 2 * np.pi * np.cumsum(pitch * (1 + 0.08 * np.sin(2 * np.pi * 0.7 * time))) / RATE
-    sound = np.zeros(len(time))
-    for number in range(1, 40):
-        frequency = number * pitch
-        centres = (600 + 200 * np.sin(2 * np.pi * 1.7 * time), 1300 + 400 * np.sin(2 * np.pi * 1.1 * time + 1), 2600)
-        gain = sum(np.exp(-(((frequency - c) / 150) ** 2)) for c in centres)
-        sound += (gain + 0.02) * np.sin(number * phase)
-    sound *= np.clip(np.sin(2 * np.pi * 2.2 * time + rng.uniform(0, 6)) + 0.6, 0, 1)
-    return level((sound + rng.normal(0, 0.01, len(time))).astype(np.float32))
 
 
 def _logit(engine: Engine, samples: Floats) -> float:
@@ -66,30 +49,7 @@ def _logit(engine: Engine, samples: Floats) -> float:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three genuine voices and three that are called spoof, of one clip each; the last of both are held out."""
-    folder = tmp_path_factory.mktemp("voices")
-    rows = []
-    for number in range(6):
-        fake = number >= 3
-        name = f"{number}.flac"
-        soundfile.write(folder / name, voiced(90 + 25 * number, 1.6, number), RATE)
-        rows.append(
-            {
-                "path": name,
-                "split": "dev" if number in (2, 5) else "train",
-                "label": "spoof" if fake else "bonafide",
-                "generator": "kokoro82m" if fake else "real",
-                "source": "gen_kokoro" if fake else "own",
-                "speaker": f"s{number}",
-                "seconds": "1.6",
-                "licence": "CC0",
-            }
-        )
-    with (folder / "manifest.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return folder
+    return six_voices(tmp_path_factory.mktemp("voices"))
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -192,29 +152,6 @@ def test_weights_that_are_not_those_of_the_release_are_refused(tmp_path: Path) -
         pretrained(tmp_path / "other.pt")
 
 
-def test_weights_half_way_lie_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.manual_seed(2)
-    first, last = Front(), Front()
-    torch.save({"model": last.state_dict(), "command": "tune"}, tmp_path / "front.pt")
-    monkeypatch.setattr(voice_between, "pretrained", lambda path: first.encoder)
-    assert voice_between.main(["--front", str(tmp_path / "front.pt"), "--out", str(tmp_path / "out.pt")]) == 0
-    found = torch.load(tmp_path / "out.pt", weights_only=True)
-    assert found["command"] == "tune; voice_between --share 0.5"
-    for name, value in found["model"].items():
-        if value.is_floating_point():
-            torch.testing.assert_close(value, (first.state_dict()[name] + last.state_dict()[name]) / 2)
-
-
-def test_tuning_moves_the_encoder_and_keeps_its_normalisation(dataset: Path) -> None:
-    pytest.importorskip("pyworld")
-    net = Front()
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    tune(net, pairs(build(dataset, 0), None), 2, 4, 0)
-    moved = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
-    assert any(name.startswith("encoder.convs.0") for name in moved)
-    assert not any("running" in name for name in moved)
-
-
 def test_training_goes_on_where_it_stopped_and_the_export_is_proved(dataset: Path, front: Path, tmp_path: Path) -> None:
     pytest.importorskip("pyworld")
     words = ["--dataset", str(dataset), "--out", str(tmp_path / "run"), "--seed", "3", "--batch-size", "8"]
@@ -261,66 +198,6 @@ def test_the_cost_of_errors_is_that_of_the_better_constant_answer_at_worst() -> 
         Clip(np.zeros((3, 9), np.int16), bool(y), "g", "g" if y else "real", "s", str(y), "dev", "") for y in labels
     ]
     assert cell(Answers(np.array([0.0, 1, 2, 3, 4]), clips))[0] == 1.0
-
-
-def test_copies_made_elsewhere_lie_beside_their_originals(dataset: Path, tmp_path: Path) -> None:
-    pytest.importorskip("pyworld")
-    genuine = {c.path: c for c in load_clips(dataset, tmp_path / "clips.npz", 1) if not c.fake and c.split == "train"}
-    made = tmp_path / "made"
-    (made / "train").mkdir(parents=True)
-    lines = ["path,split,label,generator,source,speaker,seconds,licence,copy_of"]
-    for number, clip in enumerate(genuine.values()):
-        soundfile.write(made / f"train/{number}.flac", np.convolve(clip.version(0), np.ones(8) / 8, "same"), RATE)
-        lines.append(f"train/{number}.flac,train,spoof,smooth,{clip.source},{clip.speaker},1,none,{clip.path}")
-    (made / "manifest.csv").write_text("\n".join(lines))
-    clips = load_clips(dataset, tmp_path / "clips.npz", 1, [made])
-    copies = [c for c in clips if c.family == "copy-smooth"]
-    assert len(copies) == len(genuine)
-    for clip in copies:
-        assert clip.fake
-        assert clip.samples.shape == genuine[clip.path].samples.shape
-        assert clip.speaker == genuine[clip.path].speaker
-        assert np.abs(clip.version(0) - genuine[clip.path].version(0)).max() > 1e-3
-    assert all(len(own) >= 2 for _, own in pairs(clips, None).copies)
-    assert all("copy-smooth" in {c.family for c in own} for _, own in pairs(clips, None).copies)
-
-
-def test_a_fold_shares_neither_families_nor_genuine_speakers(dataset: Path) -> None:
-    pytest.importorskip("pyworld")
-    clips = build(dataset, 0)
-    for fold in range(4):
-        kept, out = split(clips, fold)
-        assert not {c.family for c in kept if c.fake} & {c.family for c in out if c.fake}
-        assert not {c.speaker for c in kept} & {c.speaker for c in out if not c.fake}
-    kept, out = split(clips, None)
-    assert {c.split for c in kept} == {"train"}
-    assert {c.split for c in out} == {"dev"}
-
-
-def test_a_front_end_hears_nothing_of_the_folds_that_it_is_left_out_of(dataset: Path) -> None:
-    pytest.importorskip("pyworld")
-    clips = build(dataset, 0)
-    for fold, names in enumerate(FOLDS):
-        kept = leave_out(clips, half(fold))
-        assert not {c.family for c in kept} & names
-        held = {c.speaker for c in split(clips, fold)[1] if not c.fake}
-        assert not {c.speaker for c in kept if not c.fake} & held
-    assert leave_out(clips, None) == clips
-
-
-def test_tuning_goes_on_where_it_stopped(dataset: Path, tmp_path: Path) -> None:
-    pytest.importorskip("pyworld")
-    given, part = pairs(build(dataset, 0), None), tmp_path / "part"
-    nets = [Front() for _ in range(2)]
-    nets[1].load_state_dict(nets[0].state_dict())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(voice_tune, "KEEP", 2)
-        tune(nets[0], given, 3, 2, 0, part)
-    state = torch.load(part, weights_only=True)
-    assert state["step"] == 2
-    tune(nets[1], given, 3, 2, 0, None, state)
-    for one, other in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
-        torch.testing.assert_close(one, other)
 
 
 def test_a_manifest_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -64,14 +64,15 @@ def load(clips: Sequence[Clip], front: Engine, folder: Path, without: int | None
     """
     cache = folder / f"rows-{front.sha256[:12]}.npz"
     if not cache.exists():
-        rows = _compute(clips, front, held(clips, without))
+        rows = compute(clips, front, held(clips, without))
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(cache, values=rows.values, clip=rows.clip, part=rows.part)
     with np.load(cache) as file:
         return Rows(file["values"], file["clip"], file["part"])
 
 
-def _compute(clips: Sequence[Clip], front: Engine, asked: frozenset[int]) -> Rows:
+def compute(clips: Sequence[Clip], front: Engine, asked: frozenset[int]) -> Rows:
+    """Compute the rows to learn from of the training clips, and those to be asked about of the clips in `asked`."""
     values, index, parts = [], [], []
     for number, clip in enumerate(clips):
         for part, window in [*_lessons(clip), *(_questions(clip) if number in asked else ())]:
