@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .fusion import fuse
+from .fusion import doubtful, fuse
 from .history import FaceRecord, History
 from .quality import Limits, judge
 from .scorer import FaceScorer
@@ -56,7 +56,7 @@ class VoiceRecord:
         last = self._last
         if last is not None and not _goes_on(last, verdict):
             _remember(self._history, last)
-        elif last is not None and _doubts(verdict) and not _doubts(last):
+        elif last is not None and doubtful(verdict.reasons) and not doubtful(last.reasons):
             return
         self._last = verdict
 
@@ -85,15 +85,11 @@ def _goes_on(last: VoiceVerdict, verdict: VoiceVerdict) -> bool:
     return last.since is not None and verdict.since is not None and abs(verdict.since - last.since) < 0.5
 
 
-def _doubts(verdict: VoiceVerdict) -> tuple[str, ...]:
-    return tuple(reason for reason in verdict.reasons if reason != "borderline")
-
-
 def _remember(history: History, verdict: VoiceVerdict) -> None:
     assert verdict.fake is not None
     p = min(max(verdict.fake, 1e-6), 1 - 1e-6)
-    doubts = _doubts(verdict)
-    history.add(verdict.t, 0, math.log(p / (1 - p)), 0.05 if doubts else 1.0, verdict.reasons if doubts else ())
+    weight, reasons = (0.05, verdict.reasons) if doubtful(verdict.reasons) else (1.0, ())
+    history.add(verdict.t, 0, math.log(p / (1 - p)), weight, reasons)
 
 
 def summarize(

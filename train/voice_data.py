@@ -100,9 +100,9 @@ def genuine(folder: Path) -> list[Clip]:
     clips = []
     for row in _rows(folder):
         if row["label"] == "bonafide":
-            samples = np.clip(np.round(level(read(folder / row["path"]))[None] * 32767 * 4), -32767, 32767)
             about = {name: row[name] for name in ("source", "speaker", "split", "path")}
-            clips.append(Clip(samples.astype(np.int16), False, row["generator"], "real", **about))
+            samples = _stored(level(read(folder / row["path"])))[None]
+            clips.append(Clip(samples, False, row["generator"], "real", **about))
     return clips
 
 
@@ -143,7 +143,12 @@ def _versions(samples: Floats, path: str) -> npt.NDArray[np.int16]:
     # Seeded by the path, which a copy shares with its original: it passes the very channel that the original passes.
     rng = np.random.default_rng(crc32(path.encode()))
     all_ = [samples, *(level(coded(samples, rng)) for _ in range(VERSIONS - 1))]
-    return np.stack([np.clip(np.round(v * 32767 * 4), -32767, 32767).astype(np.int16) for v in all_])
+    return np.stack([_stored(version) for version in all_])
+
+
+def _stored(samples: Floats) -> npt.NDArray[np.int16]:
+    """As Clip keeps them: see Clip.version."""
+    return np.clip(np.round(samples * 32767 * 4), -32767, 32767).astype(np.int16)
 
 
 def load(dataset: Path, cache: Path, seed: int, extra: Sequence[Path] = ()) -> list[Clip]:

@@ -45,8 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     results: dict[str, Any] = {}
     summary: dict[str, Any] = {}
     if args.folds:
-        found = [(n, args.folds / f"fold{n}" / "last.pt") for n in range(len(FOLDS))]
-        runs = [(n, read(path)[0]) for n, path in found if path.exists()]
+        runs = trainings(args.folds)
         rows = [load_rows(clips, front, args.cache, number) for number, front in enumerate(fronts)]
         pooled = _folds(clips, rows, runs, summary, sys.stdout)
         calibrate(pooled, results, sys.stdout)
@@ -78,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--live", type=int, default=60, help="speech of a kind and fold to be heard live, s; 0 = none")
     parser.add_argument("--out", type=Path, help="results.json, which the export reads")
     return parser
+
+
+def trainings(folder: Path) -> list[tuple[int, VoiceNet]]:
+    """Read those of the folds that are there."""
+    found = [(n, folder / f"fold{n}" / "last.pt") for n in range(len(FOLDS))]
+    return [(n, read(path)[0]) for n, path in found if path.exists()]
 
 
 @torch.no_grad()

@@ -57,7 +57,7 @@ def alarms(
         found.setdefault(name, []).append((each, length, raised(each, at, levels["fake"] - 0.1)))
     levels["alert"] = round(_level(list(kept.values()), levels["fake"]), 3)
     out.write(f"  live, the alarm is set to {levels['alert']}\n")
-    return {name: _row(name, parts, out) for name, parts in sorted(found.items())}
+    return {name: outcome(name, parts, out) for name, parts in sorted(found.items())}
 
 
 def _level(kept: Sequence[float], least: float) -> float:
@@ -65,7 +65,11 @@ def _level(kept: Sequence[float], least: float) -> float:
     return float(np.clip(1 / (1 + (1 - top) / top * np.exp(-0.5)), least, 0.99))
 
 
-def _row(name: str, parts: Sequence[tuple[Heard, float, list[Alert]]], out: TextIO) -> dict[str, Any]:
+def outcome(name: str, parts: Sequence[tuple[Heard, float, list[Alert]]], out: TextIO) -> dict[str, Any]:
+    """Print and return what became of stretches: the verdicts, length in s and alerts of each.
+
+    The name begins with `genuine` or `spoof`.
+    """
     hours = sum(length for _, length, _ in parts) / 3600
     scored = [voice for each, _, _ in parts for voice, _ in each if voice.fake is not None]
     share = sum(v.status == "fake" for v in scored) / max(len(scored), 1)

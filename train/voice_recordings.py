@@ -15,7 +15,6 @@ recording and one speaker; words are joined until they last.
 from __future__ import annotations
 
 import argparse
-import csv
 import re
 import sys
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ from ..stream.audio.resample import RATE
 from ..stream.errors import ConfigError
 from ..stream.values import Floats
 from .voice_data import read
-from .voice_speak import LONGEST, write
+from .voice_speak import LONGEST, write, write_manifest
 
 _PROMPTS = "usr/share/asterisk/sounds/*/*.*"
 PACKAGES = {
@@ -51,12 +50,11 @@ SHORTEST = 1.5
 "s of a clip: what is shorter is joined with the next."
 
 
-_AsWritten = argparse.RawDescriptionHelpFormatter
-
-
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m truefeed.train.voice_recordings", description=__doc__, formatter_class=_AsWritten
+        prog="python -m truefeed.train.voice_recordings",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--list", action="store_true", help="print the names of the packages and end")
     parser.add_argument("--packages", type=Path, help="folder of the unpacked packages")
@@ -85,10 +83,7 @@ def main(argv: list[str] | None = None) -> int:
                 about = [f"{len(clip) / RATE:.2f}", f"{licence}, Debian package {package}"]
                 rows.append([path, "dev", "bonafide", "real", source, source, *about])
             sys.stderr.write(f"{source}: {sum(row[4] == source for row in rows)} clips\n")
-    with (args.out / "manifest.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(
-            [["path", "split", "label", "generator", "source", "speaker", "seconds", "licence"], *rows]
-        )
+    write_manifest(args.out, rows)
     return 0
 
 
@@ -118,7 +113,7 @@ def clips(files: list[Path], count: int) -> Iterator[Floats]:
             continue
         if len(speech) < 0.2 * RATE:
             continue
-        waiting.append(level(speech))
+        waiting.append(speech)
         joined = np.concatenate(waiting)
         if len(joined) < SHORTEST * RATE:
             continue

@@ -7,7 +7,7 @@ data genuine files are longer than spoof ones, and a mean over time can tell how
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
@@ -71,11 +71,11 @@ def load(clips: Sequence[Clip], front: Engine, folder: Path, without: int | None
         return Rows(file["values"], file["clip"], file["part"])
 
 
-def compute(clips: Sequence[Clip], front: Engine, asked: frozenset[int]) -> Rows:
-    """Compute the rows to learn from of the training clips, and those to be asked about of the clips in `asked`."""
+def compute(clips: Sequence[Clip], front: Engine, asked: frozenset[int], names: Collection[str] = tuple(ASKED)) -> Rows:
+    """Compute the rows to learn from of the training clips, and those under `names` of the clips in `asked`."""
     values, index, parts = [], [], []
     for number, clip in enumerate(clips):
-        for part, window in [*_lessons(clip), *(_questions(clip) if number in asked else ())]:
+        for part, window in [*_lessons(clip), *(_questions(clip, names) if number in asked else ())]:
             values.append(window_row(front, window).astype(np.float16))
             index.append(number)
             parts.append(part)
@@ -103,12 +103,12 @@ def _lessons(clip: Clip) -> Iterator[tuple[str, Floats]]:
         yield LEARN, disturbed(window, rng) if draw else window
 
 
-def _questions(clip: Clip) -> Iterator[tuple[str, Floats]]:
+def _questions(clip: Clip, names: Collection[str]) -> Iterator[tuple[str, Floats]]:
     """The start of a clip; all lengths for the clips that are never learnt from, one for the others."""
     if clip.family.startswith("copy-"):
         return
     for name, seconds in ASKED.items():
-        if clip.split == "train" and name not in (TWO, OPUS):
+        if name not in names or (clip.split == "train" and name not in (TWO, OPUS)):
             continue
         window = clip.version(0)[: round(seconds * RATE)]
         if len(window) < round(min(seconds, 3.0) * RATE):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -88,10 +88,7 @@ def main(argv: list[str] | None = None) -> int:
         rows.append([path, args.split, "spoof", *made, LICENCES[args.maker]])
         sys.stderr.write(f"\r{number + 1} of {args.count} clips")
     sys.stderr.write("\n")
-    with (args.out / "manifest.csv").open("w", newline="") as file:
-        csv.writer(file).writerows(
-            [["path", "split", "label", "generator", "source", "speaker", "seconds", "licence"], *rows]
-        )
+    write_manifest(args.out, rows)
     return 0
 
 
@@ -145,6 +142,14 @@ def speak(voice: Speaker, text: str, rng: np.random.Generator) -> tuple[Floats, 
     length = round(LONGEST * RATE)
     start = int(rng.integers(max(1, len(speech) - length + 1)))
     return level(speech[start : start + length]), f"x{tract}"
+
+
+def write_manifest(folder: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Name the clips of a folder of the form that `truefeed train voice` takes."""
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(
+            [["path", "split", "label", "generator", "source", "speaker", "seconds", "licence"], *rows]
+        )
 
 
 def write(path: Path, samples: Floats) -> None:

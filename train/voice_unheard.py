@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -21,16 +21,17 @@ import torch
 from ..engines import Engine, load
 from ..stream.audio import RATE
 from ..stream.models import card_of
-from .metrics import auc, rate_interval
+from ..stream.values import Alert
+from .metrics import auc
 from .voice_data import Clip, genuine
 from .voice_data import load as load_clips
-from .voice_eval import ask
+from .voice_eval import ask, trainings
+from .voice_live import Heard, outcome
 from .voice_net import VoiceNet
 from .voice_observe import joined, listen, raised
 from .voice_rows import OPUS, TWO, compute
 from .voice_rows import load as load_rows
-from .voice_score import read
-from .voice_splits import FOLDS, HALVES, half, split
+from .voice_splits import HALVES, half, split
 from .voice_tables import Answers
 
 
@@ -42,8 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.folds:
         clips = load_clips(args.dataset, args.cache / "clips.npz", args.seed, args.extra)
         fronts = [load(path, "cpu", threads=1) for path in args.halves]
-        runs = [(n, read(args.folds / f"fold{n}" / "last.pt")[0]) for n in range(len(FOLDS))]
-        results["unseen_mean"] = against(clips, unheard, fronts, runs, args.cache, sys.stdout)
+        results["unseen_mean"] = against(clips, unheard, fronts, trainings(args.folds), args.cache, sys.stdout)
     if args.model:
         results["live"] = live(unheard, load(args.model, "cpu", threads=1), sys.stdout)
     if args.out:
@@ -80,7 +80,7 @@ def against(
 ) -> dict[str, dict[str, float]]:
     """Print and return the mean AUC over the families that were left out, against each package and against all."""
     rows = [load_rows(clips, front, cache, number) for number, front in enumerate(fronts)]
-    heard = [compute(unheard, front, frozenset(range(len(unheard)))) for front in fronts]
+    heard = [compute(unheard, front, frozenset(range(len(unheard))), (TWO, OPUS)) for front in fronts]
     found: dict[str, dict[str, list[float]]] = {}
     for fold, model in runs:
         left_out = [clip for clip in split(clips, fold)[1] if clip.fake]
@@ -89,58 +89,29 @@ def against(
             real = ask(model, heard[half(fold)], unheard, unheard, name)
             for group in (*sorted({package(clip) for clip in unheard}), "all"):
                 own = [i for i, clip in enumerate(real.clips) if group in (package(clip), "all")]
-                both = Answers(
-                    np.concatenate([spoof.logits, real.logits[own]]), [*spoof.clips, *(real.clips[i] for i in own)]
-                )
+                logits = np.concatenate([spoof.logits, real.logits[own]])
+                both = Answers(logits, [*spoof.clips, *(real.clips[i] for i in own)])
                 for family in sorted({clip.family for clip in spoof.clips}):
                     part = both.only(family)
                     found.setdefault(group, {}).setdefault(name, []).append(auc(part.labels, part.logits))
     means = {group: {n: round(float(np.mean(v)), 3) for n, v in named.items()} for group, named in found.items()}
     for group, named in means.items():
         count = sum(group in (package(clip), "all") for clip in unheard)
-        out.write(
-            f"{group}, {count} clips: " + ", ".join(f"{name} {value:.3f}" for name, value in named.items()) + "\n"
-        )
+        out.write(f"{group}, {count} clips: {', '.join(f'{name} {value:.3f}' for name, value in named.items())}\n")
     return means
 
 
 def live(unheard: Sequence[Clip], engine: Engine, out: TextIO) -> dict[str, Any]:
     """Print and return what the shipped model says of each package through the live path."""
     levels = card_of(engine).thresholds
-    rows: dict[str, dict[str, Any]] = {}
-    sources = {clip.source: package(clip) for clip in unheard}
-    for source, group in sources.items():
+    found: dict[str, list[tuple[Heard, float, list[Alert]]]] = {}
+    for source, group in {clip.source: package(clip) for clip in unheard}.items():
         samples = joined([clip.version(0) for clip in unheard if clip.source == source])
         each = list(listen(engine, samples))
-        scored = [voice.fake for voice, _ in each if voice.fake is not None]
-        mine = {
-            "recordings": 1,
-            "seconds": len(samples) / RATE,
-            "windows": len(scored),
-            "fake": sum(fake >= levels["fake"] for fake in scored),
-            "alerts": len(raised(each, levels["alert"], levels["clear"])),
-        }
+        part = each, len(samples) / RATE, raised(each, levels["alert"], levels["clear"])
         for name in (group, "all"):
-            row = rows.setdefault(name, dict.fromkeys(mine, 0))
-            rows[name] = {key: row[key] + value for key, value in mine.items()}
-    return {name: _told(name, row, out) for name, row in rows.items()}
-
-
-def _told(name: str, row: Mapping[str, float], out: TextIO) -> dict[str, Any]:
-    hours = row["seconds"] / 3600
-    low, high = rate_interval(int(row["alerts"]), hours)
-    share = row["fake"] / max(row["windows"], 1)
-    out.write(
-        f"live, {name}: {row['recordings']:.0f} recordings, {hours * 60:.1f} min; {share:.1%} of windows fake; "
-        f"{row['alerts']:.0f} alerts, {row['alerts'] / hours:.1f} an hour [{low:.1f} {high:.1f}]\n"
-    )
-    return {
-        "recordings": row["recordings"],
-        "minutes": round(hours * 60, 1),
-        "windows_fake": round(share, 4),
-        "alerts": row["alerts"],
-        "alerts_an_hour": [round(row["alerts"] / hours, 2), round(low, 2), round(high, 2)],
-    }
+            found.setdefault(name, []).append(part)
+    return {name: {"recordings": len(parts)} | outcome(f"genuine: {name}", parts, out) for name, parts in found.items()}
 
 
 if __name__ == "__main__":

@@ -119,8 +119,7 @@ class VoiceScorer:
         status = self._status(fake)
         if status == "uncertain":
             reasons = (*reasons, "borderline")
-        assert self._origin is not None
-        since = self._origin + self._past[0][0]
+        since = t - (self._heard / RATE - self._past[0][0])
         return VoiceVerdict(t, fake, "uncertain" if reasons else status, reasons, seconds, since)
 
     def _score(self, end: float, second: Floats) -> None:
