@@ -20,11 +20,11 @@ from truefeed.export import voice_start  # noqa: E402
 from truefeed.stream.audio import RATE, level  # noqa: E402
 from truefeed.stream.errors import TruefeedError  # noqa: E402
 from truefeed.stream.values import Floats  # noqa: E402
-from truefeed.train import voice  # noqa: E402
+from truefeed.train import voice, voice_rows  # noqa: E402
 from truefeed.train.channel import disturbed, lossy, through  # noqa: E402
 from truefeed.train.metrics import auc  # noqa: E402
 from truefeed.train.voice_copies import KINDS, copy  # noqa: E402
-from truefeed.train.voice_data import Clip, family, read  # noqa: E402
+from truefeed.train.voice_data import VERSIONS, Clip, family, read  # noqa: E402
 from truefeed.train.voice_front import ROW, Front, pretrained  # noqa: E402
 from truefeed.train.voice_net import VoiceNet, VoiceSettings  # noqa: E402
 from truefeed.train.voice_score import read as read_net  # noqa: E402
@@ -124,6 +124,16 @@ def test_a_window_is_heard_second_by_second(front: Path) -> None:
         assert np.isfinite(found).all()
     with pytest.raises(ValueError, match="7999 samples"):
         seconds(samples[:7999])
+
+
+def test_other_clips_have_rows_of_their_own(front: Path, tmp_path: Path) -> None:
+    samples = np.stack([np.int16(voiced(120, 1.2, 1) * 32767)] * VERSIONS)
+    clips = [Clip(samples, False, "real", "real", "own", name, "train", f"{name}.flac") for name in ("a", "b")]
+    engine = load(front, "cpu")
+    for some in (clips[:1], clips, clips[:1]):
+        rows = voice_rows.load(some, engine, tmp_path, None)
+        assert set(rows.clip.tolist()) == set(range(len(some)))
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_an_exported_front_end_can_be_trained_on(tmp_path: Path) -> None:

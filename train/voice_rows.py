@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from zlib import crc32
 
@@ -62,13 +63,19 @@ def load(clips: Sequence[Clip], front: Engine, folder: Path, without: int | None
         without: half of the folds that the front end was trained without: asked about are what these folds hold out,
             or the `dev` clips for None.
     """
-    cache = folder / f"rows-{front.sha256[:12]}.npz"
+    cache = folder / f"rows-{front.sha256[:12]}-{_digest(clips)}.npz"
     if not cache.exists():
         rows = compute(clips, front, held(clips, without))
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(cache, values=rows.values, clip=rows.clip, part=rows.part)
     with np.load(cache) as file:
         return Rows(file["values"], file["clip"], file["part"])
+
+
+def _digest(clips: Sequence[Clip]) -> str:
+    """Name a list of clips, whose indices the rows are kept under: other folders, other rows."""
+    names = (f"{clip.path} {clip.family} {clip.split} {clip.samples.shape[1]}\n" for clip in clips)
+    return sha256("".join(names).encode()).hexdigest()[:8]
 
 
 def compute(clips: Sequence[Clip], front: Engine, asked: frozenset[int], names: Collection[str] = tuple(ASKED)) -> Rows:
