@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
         calibrate(pooled, results, sys.stdout)
         summary["by_seconds"] = by_seconds(clips, fronts, runs, sys.stdout)
         if args.live:
-            summary["live"] = alarms(clips, fronts, runs, results, args.live, sys.stdout)
+            summary["live"] = alarms(clips, fronts, runs, results, args.live, sys.stdout, args.alert_at)
     if args.final:
         mine = load_rows(clips, load(args.front, "cpu", threads=1), args.cache, None)
         summary["dev"] = _dev(clips, mine, read(args.final)[0], sys.stdout)
@@ -75,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", type=Path, help="the exported file, for its cost")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--live", type=int, default=60, help="speech of a kind and fold to be heard live, s; 0 = none")
+    parser.add_argument(
+        "--alert-at", type=float, default=0.0, help="least level of the alarm, as unheard speech asks for"
+    )
     parser.add_argument("--out", type=Path, help="results.json, which the export reads")
     return parser
 

@@ -30,11 +30,13 @@ def alarms(
     results: dict[str, Any],
     seconds: int,
     out: TextIO,
+    least: float = 0.0,
 ) -> dict[str, Any]:
     """Hear up to so many seconds a kind and fold; set the alarm, print and return what it does.
 
     The alarm is set half a unit of log-odds above what genuine speech kept up for 3 s, not under the threshold for
-    fake. What is printed of a fold is what an alarm does that was set by the genuine speech of the other folds.
+    fake nor under `least`. What is printed of a fold is what an alarm does that was set by the genuine speech of the
+    other folds.
     """
     heard: dict[tuple[int, str], tuple[Heard, float]] = {}
     for fold, model in runs:
@@ -50,12 +52,13 @@ def alarms(
             samples = joined([clip.version(0) for clip in members])[: seconds * RATE]
             heard[fold, name] = list(listen(engine, samples)), len(samples) / RATE
     levels = results["thresholds"]
+    least = max(least, levels["fake"])
     kept = {key: kept_up(each) for key, (each, _) in heard.items() if key[1].startswith("genuine")}
     found: dict[str, list[tuple[Heard, float, list[Alert]]]] = {}
     for (fold, name), (each, length) in sorted(heard.items()):
-        at = _level([v for (other, _), v in kept.items() if other != fold], levels["fake"])
+        at = _level([v for (other, _), v in kept.items() if other != fold], least)
         found.setdefault(name, []).append((each, length, raised(each, at, levels["fake"] - 0.1)))
-    levels["alert"] = round(_level(list(kept.values()), levels["fake"]), 3)
+    levels["alert"] = round(_level(list(kept.values()), least), 3)
     out.write(f"  live, the alarm is set to {levels['alert']}\n")
     return {name: outcome(name, parts, out) for name, parts in sorted(found.items())}
 
