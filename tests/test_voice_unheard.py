@@ -17,6 +17,7 @@ from truefeed.stream.audio import RATE  # noqa: E402
 from truefeed.stream.errors import TruefeedError  # noqa: E402
 from truefeed.train import voice_recordings  # noqa: E402
 from truefeed.train.voice_data import genuine  # noqa: E402
+from truefeed.train.voice_live import alarms  # noqa: E402
 from truefeed.train.voice_unheard import live  # noqa: E402
 from voices import voiced  # noqa: E402
 
@@ -69,3 +70,10 @@ def test_false_alarms_are_counted_by_package(packages: Path, tmp_path: Path) -> 
     assert told["all"]["recordings"] == len({clip.source for clip in clips})
     assert told["all"]["minutes"] > 0
     assert len(out.getvalue().splitlines()) == 4
+
+
+@pytest.mark.parametrize(("least", "level"), [(0.0, 0.8), (0.93, 0.93)])
+def test_the_alarm_lies_no_lower_than_asked_nor_than_the_threshold(least: float, level: float) -> None:
+    results = {"calibration": (1.0, 0.0), "thresholds": {"fake": 0.8}}
+    assert alarms([], [], [], results, 1, io.StringIO(), least) == {}
+    assert results["thresholds"]["alert"] == level
