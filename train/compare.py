@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader
 from . import metrics
 from .data import Pairs, PairSettings
 from .devset import Clips, embed, video_scores
-from .lite import EfficientNetLite0
+from .lite import EfficientNetLite
 from .loop import autocast, schedule
 from .networks import EncoderSettings, FaceEncoder
 from .rivals import Meso4, Plain, weights
@@ -84,7 +84,7 @@ def train(arm: Arm, args: argparse.Namespace) -> nn.Module:
     torch.manual_seed(args.seed)
     model = arm.network(args.size).to(args.device)
     trunk = getattr(model, "trunk", None)
-    if isinstance(trunk, EfficientNetLite0) and arm.pretrained:
+    if isinstance(trunk, EfficientNetLite) and arm.pretrained:
         trunk.load_imagenet()
         trunk.freeze(args.freeze)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ..stream.values import Floats, Image
-from .blend import REENACTED, Subject, make
-from .degrade import degrade, wear
+from .blend import REENACTED, Fake, Subject, make, rendered
+from .degrade import age, degrade, wear
+from .renders import Renders
 
 MEAN, STD = 127.5, 127.5
 DONORS = 0.35
@@ -37,6 +38,8 @@ class PairSettings:
     "Share of the fakes that are swaps."
     reenacted: float = REENACTED
     "Share of the other fakes that are reenacted; the rest are self-blended."
+    rendered: float = 0.45
+    "Share of all fakes that trained decoders rendered, where there are any (train.render)."
     degraded: bool = True
     "False leaves out what cameras, codecs and networks do."
 
@@ -44,8 +47,9 @@ class PairSettings:
 class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
     """An endless stream of ((2, 3, S, S) float: genuine, fake; (2, m, m) masks)."""
 
-    def __init__(self, folder: Path, settings: PairSettings, seed: int) -> None:
+    def __init__(self, folder: Path, settings: PairSettings, seed: int, renders: Path | None = None) -> None:
         self.folder, self.settings, self.seed = folder, settings, seed
+        self.renders = Renders(renders) if renders else None
         table = np.load(folder / "faces.npz")
         self.files = [str(f) for f in table["files"]]
         self.mesh: Floats = table["mesh"].astype(np.float32)
@@ -71,27 +75,53 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
 
     def pair(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw one pair: (2, 3, S, S) normalised RGB, and (2, m, m) masks."""
+        crops, mask = self.cropped(*self.pictures(rng), self.settings.size, rng)
+        return normalise(crops), np.stack([np.zeros_like(mask), mask])
+
+    def pictures(self, rng: np.random.Generator) -> tuple[Image, Image, Floats]:
+        """Draw a genuine face and a fake made from it, degraded, at the scale they are stored in, and the mask."""
         index = int(rng.choice(len(self.files), p=self.weight))
         subject = self.subject(index, rng)
-        other = self._alike(index, rng) if rng.random() < self.settings.donors else None
-        donor = None if other is None else self.subject(other)
-        if self.settings.degraded and rng.random() < WORN:
-            subject = Subject(wear(subject.image, rng, subject.mesh), subject.mesh)
-        fake = make(subject, donor, rng, self.settings.reenacted)
+        if self.renders and rng.random() < self.settings.rendered:
+            subject, fake = self._rendered(index, subject, rng)
+        else:
+            other = self._alike(index, rng) if rng.random() < self.settings.donors else None
+            donor = None if other is None else self.subject(other)
+            if self.settings.degraded and rng.random() < WORN:
+                subject = Subject(wear(subject.image, rng, subject.mesh), subject.mesh)
+            fake = make(subject, donor, rng, self.settings.reenacted)
         real, forged = subject.image, fake.image
         if self.settings.degraded:
             real, forged = degrade([real, forged], rng, subject.mesh)
-        matrix = self.cut(subject.image.shape[0], rng)
-        size = self.settings.size
+        return real, forged, fake.mask
+
+    def cropped(
+        self, real: Image, forged: Image, mask: Floats, size: int, rng: np.random.Generator
+    ) -> tuple[Image, Floats]:
+        """Cut both alike: (2, size, size, 3) BGR, and the (m, m) mask of the second, m = size / 16."""
+        matrix = self.cut(real.shape[0], rng, size)
         how = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC], p=[0.85, 0.15]))
         crops = [
             cv2.warpAffine(i, matrix, (size, size), flags=how, borderMode=cv2.BORDER_REPLICATE) for i in (real, forged)
         ]
-        mask = cv2.warpAffine(fake.mask, matrix, (size, size))
+        mask = np.asarray(cv2.warpAffine(mask, matrix, (size, size)), np.float32)
         if rng.random() < 0.5:
             crops, mask = [c[:, ::-1] for c in crops], mask[:, ::-1]
-        small = cv2.resize(np.ascontiguousarray(mask), (self.settings.map_size,) * 2, interpolation=cv2.INTER_AREA)
-        return normalise(np.stack(crops)), np.stack([np.zeros_like(small), small])
+        small = cv2.resize(np.ascontiguousarray(mask), (size // 16,) * 2, interpolation=cv2.INTER_AREA)
+        return np.asarray(np.stack(crops), np.uint8), np.asarray(small, np.float32)
+
+    def _rendered(self, index: int, subject: Subject, rng: np.random.Generator) -> tuple[Subject, Fake]:
+        """Draw what a decoder rendered of this face; picture and fake may have aged, together or the picture before."""
+        assert self.renders is not None
+        worn = rng.random() if self.settings.degraded else 1.0
+        front, region = self.renders.draw(index, subject.image, rng)
+        if worn < 0.3:
+            subject = Subject(wear(subject.image, rng, subject.mesh), subject.mesh)
+        fake = rendered(subject, front, region, rng)
+        if 0.3 <= worn < 0.6:
+            real, forged = age([subject.image, fake.image], rng, subject.mesh)
+            subject, fake = Subject(real, subject.mesh), Fake(forged, fake.mask, fake.kind)
+        return subject, fake
 
     def subject(self, index: int, rng: np.random.Generator | None = None) -> Subject:
         """Read a face; with a rng, at a random resolution up to its own, as faces in calls are."""
@@ -119,13 +149,14 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         distance = ((self.shape[other] - self.shape[index]) ** 2).sum(1)
         return int(other[np.argsort(distance)[int(rng.integers(0, min(4, len(other))))]])
 
-    def cut(self, side: int, rng: np.random.Generator) -> Floats:
+    def cut(self, side: int, rng: np.random.Generator, size: int | None = None) -> Floats:
         """The matrix from the stored crop to the network's, with the slack a live detector has and some more."""
         s = self.settings
-        zoom = s.stored_scale / s.scale * s.size / side * float(np.exp(rng.normal(0, 0.07)))
+        size = size or s.size
+        zoom = s.stored_scale / s.scale * size / side * float(np.exp(rng.normal(0, 0.07)))
         turn = np.deg2rad(rng.normal(0, 4))
         a = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-        shift = s.size / 2 - a @ np.full(2, side / 2) + rng.normal(0, 0.02, 2) * s.size
+        shift = size / 2 - a @ np.full(2, side / 2) + rng.normal(0, 0.02, 2) * size
         return np.hstack([a, shift[:, None]]).astype(np.float32)
 
 

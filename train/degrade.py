@@ -54,22 +54,26 @@ def wear(image: Image, rng: np.random.Generator, mesh: Floats | None = None) -> 
 
     Without it every genuine face is sharp and evenly lit, and softness or glare alone would pass for manipulation.
     """
-    pair = [image]
+    return age([image], rng, mesh)[0]
+
+
+def age(pair: list[Image], rng: np.random.Generator, mesh: Floats | None = None) -> list[Image]:
+    """Age pictures of one size alike, as wear does."""
     if rng.random() < 0.35:
         pair = _hard_light(pair, rng)
     draw = rng.random()
     if draw < 0.45:
         pair = _resize(pair, rng, least=0.3)
     elif draw < 0.6:
-        sigma = rng.uniform(10, 35)
-        pair = [np.asarray(cv2.bilateralFilter(pair[0], 7, sigma, rng.uniform(1.5, 4)), np.uint8)]
+        sigma, reach = rng.uniform(10, 35), rng.uniform(1.5, 4)
+        pair = [np.asarray(cv2.bilateralFilter(image, 7, sigma, reach), np.uint8) for image in pair]
     if rng.random() < 0.25:
         pair = _smear_colour(pair, rng)
     if rng.random() < 0.25:
         pair = _halo(pair, rng)
     if rng.random() < 0.65:
         pair = _coded(pair, rng, mesh, crf=int(rng.integers(20, 38)))
-    return pair[0]
+    return pair
 
 
 def h264(images: list[Image], crf: int, before: list[Image] | None = None) -> list[Image]:

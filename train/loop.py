@@ -16,7 +16,7 @@ from torch import nn
 from . import plots
 
 
-def schedule(step: int, steps: int, warm: int = 100) -> float:
+def schedule(step: int, steps: float, warm: int = 100) -> float:
     """Warm up over so many steps, then fall along a cosine: a factor on the learning rate, 0..1."""
     return min(1.0, (step + 1) / warm) * 0.5 * (1 + math.cos(math.pi * step / steps))
 

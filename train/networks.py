@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from .lite import EfficientNetLite0
+from .lite import EfficientNetLite, Variant
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class EncoderSettings:
     dropout: float = 0.2
     own: float = 0.0
     "Share of a picture's own statistics in the first norms (train.lite.Norm)."
+    trunk: Variant = "lite0"
 
 
 class FaceEncoder(nn.Module):
@@ -30,9 +31,9 @@ class FaceEncoder(nn.Module):
     def __init__(self, settings: EncoderSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.trunk = EfficientNetLite0()
+        self.trunk = EfficientNetLite(settings.trunk)
         self.trunk.know_own(settings.own)
-        self.map = nn.Sequential(nn.Conv2d(112, 64, 1), nn.ReLU(), nn.Conv2d(64, 1, 1))
+        self.map = nn.Sequential(nn.Conv2d(self.trunk.middle, 64, 1), nn.ReLU(), nn.Conv2d(64, 1, 1))
         self.drop = nn.Dropout(settings.dropout)
         self.embed = nn.Linear(1280 + 2, settings.embedding)
         self.logit = nn.Linear(settings.embedding, 1)
@@ -195,7 +196,7 @@ class StillNet(nn.Module):
 
     def __init__(self, dropout: float = 0.3) -> None:
         super().__init__()
-        self.trunk = EfficientNetLite0()
+        self.trunk = EfficientNetLite()
         self.drop = nn.Dropout(dropout)
         self.logit = nn.Linear(1280, 1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from .lite import EfficientNetLite0
+from .lite import EfficientNetLite
 
 
 class Meso4(nn.Module):
@@ -34,7 +34,7 @@ class Plain(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.trunk = EfficientNetLite0()
+        self.trunk = EfficientNetLite()
         self.drop = nn.Dropout(0.2)
         self.logit = nn.Linear(1280, 1)
 

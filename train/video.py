@@ -8,6 +8,8 @@ import math
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,8 @@ from torch.nn import functional as fn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from .data import Pairs, PairSettings
+from .bank import Bank
+from .data import MEAN, STD, Pairs, PairSettings
 from .devset import Clips, embed, video_auc
 from .loop import Curve, autocast, follow, save, schedule
 from .networks import EncoderSettings, FaceEncoder
@@ -42,19 +45,22 @@ def _train(args: argparse.Namespace, team: Team) -> int:
     if args.init:
         model = read_encoder(args.init)
     else:
-        model = FaceEncoder(EncoderSettings())
+        model = FaceEncoder(EncoderSettings(trunk=args.trunk))
         model.trunk.load_imagenet()
     model.to(team.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if args.freeze:
         model.trunk.freeze(args.freeze)
     average = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(_groups(model, args.lr), weight_decay=0.02)
-    pairs = Pairs(args.dataset, settings, args.seed)
+    pairs = Pairs(args.dataset, settings, args.seed, args.renders)
     steps = math.ceil(args.epochs * len(pairs.files) / (args.batch_size * team.size))
     start = _resume(args, model, average, optimizer, team.device)
     # Neither a resumed run nor another process must see the first pairs again.
     pairs.seed += 1000 * start + 7919 * team.rank
     loader = DataLoader(pairs, args.batch_size, num_workers=args.workers, persistent_workers=args.workers > 0)
+    if args.bank:
+        bank = Bank(args.bank, args.size, args.batch_size, pairs.seed)
+        loader = DataLoader(bank, None, num_workers=args.workers, persistent_workers=args.workers > 0)
     clips = Clips.read(args.dev) if args.dev else None
     curve = Curve(args.out / "curve.csv", resume=start > 0, writes=team.leads)
     network = team.spread(model)
@@ -63,19 +69,26 @@ def _train(args: argparse.Namespace, team: Team) -> int:
     for step, (crops, masks) in enumerate(loader, start):
         if step >= steps:
             break
+        done = max(step / steps, (time.monotonic() - began) / (60 * args.minutes))
         for group in optimizer.param_groups:
-            group["lr"] = group["top"] * schedule(step, steps)
+            group["lr"] = group["top"] * schedule(step, step / done if step else steps)
         model.train()
         if args.hold_norms:
             hold(model)
-        loss = _loss(network, crops.flatten(0, 1).to(team.device), masks.flatten(0, 1).to(team.device))
+        batch = _ready(crops, team.device), masks.flatten(0, 1).to(team.device)
         optimizer.zero_grad(set_to_none=True)
+        loss = _loss(network, *batch)
         loss.backward()  # type: ignore[no-untyped-call]
+        if args.sharpness:
+            with _climbed(model, args.sharpness):
+                optimizer.zero_grad(set_to_none=True)
+                _loss(network, *batch).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
         follow(average, model, step)
         losses.append(loss.item())
-        if (step + 1) % args.every == 0 or step + 1 == steps:
+        over = step + 1 == steps or time.monotonic() - began >= 60 * args.minutes
+        if (step + 1) % args.every == 0 or over:
             if team.leads:
                 rate = (step + 1 - start) * args.batch_size * 2 * team.size / (time.monotonic() - began)
                 curve.write(step + 1, float(np.mean(losses[-args.every :])), rate, _judge(average, clips, settings))
@@ -83,6 +96,8 @@ def _train(args: argparse.Namespace, team: Team) -> int:
                 _save(args, model, average, optimizer, step + 1, best=best)
             if args.patience and team.agree(curve.since_best("all") >= args.patience):
                 break
+        if over:
+            break
     return 0
 
 
@@ -92,6 +107,15 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--dev", type=Path, help="the file that truefeed.train.clips wrote; judged, never trained on")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint and curve go here")
     parser.add_argument("--epochs", type=float, default=10)
+    parser.add_argument("--minutes", type=float, default=math.inf, help="end after so long, whatever --epochs says")
+    parser.add_argument("--renders", type=Path, help="the folder that truefeed.train.render wrote")
+    parser.add_argument(
+        "--bank", type=Path, nargs="+", help="folders that truefeed.train.bank wrote, in place of drawing pairs"
+    )
+    parser.add_argument("--trunk", choices=("lite0", "lite2"), default="lite0", help="EfficientNet-Lite, of which size")
+    parser.add_argument(
+        "--sharpness", type=float, default=0.0, help="radius of sharpness-aware minimisation, such as 0.05"
+    )
     parser.add_argument("--batch-size", type=int, default=16, help="pairs: each gives a genuine and a fake picture")
     parser.add_argument("--size", type=int, default=224, help="side of the crop, px; small first, large last is fast")
     parser.add_argument("--lr", type=float, default=6e-4)
@@ -121,6 +145,30 @@ def _groups(model: FaceEncoder, lr: float) -> list[dict[str, Any]]:
     known = {id(p) for p in trunk}
     rest = [p for p in model.parameters() if id(p) not in known]
     return [{"params": trunk, "top": lr / 2}, {"params": rest, "top": lr}]
+
+
+def _ready(crops: Tensor, device: str) -> Tensor:
+    """(B, 2, 3, S, S), normalised or 0..255, to (2 B, 3, S, S) normalised, there."""
+    moved = crops.flatten(0, 1).to(device, non_blocking=True)
+    return (moved.float() - MEAN) / STD if moved.dtype == torch.uint8 else moved
+
+
+@contextmanager
+def _climbed(model: nn.Module, radius: float) -> Iterator[None]:
+    """Within, the weights lie where the loss nearby is highest.
+
+    Sharpness-aware minimisation: Foret et al., ICLR 2021.
+    """
+    moved = [(p, p.grad) for p in model.parameters() if p.grad is not None]
+    length = torch.stack([grad.norm() for _, grad in moved]).norm() + 1e-12
+    steps = [grad * (radius / length) for _, grad in moved]
+    with torch.no_grad():
+        for (p, _), step in zip(moved, steps, strict=True):
+            p.add_(step)
+    yield
+    with torch.no_grad():
+        for (p, _), step in zip(moved, steps, strict=True):
+            p.sub_(step)
 
 
 def _loss(model: nn.Module, crops: Tensor, masks: Tensor) -> Tensor:

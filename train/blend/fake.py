@@ -87,6 +87,26 @@ def retime(subject: Subject, moment: Subject, rng: np.random.Generator) -> Fake:
     return Fake(_paste(front, subject.image, soft, "retime", rng), _label(soft), f"retime:{region}")
 
 
+def rendered(subject: Subject, front: Image, region: str, rng: np.random.Generator) -> Fake:
+    """Blend in a part of the face that a network rendered (train.render).
+
+    Args:
+        subject: the genuine face.
+        front: the same picture with that part rendered, (S, S, 3) BGR.
+        region: the part, one of masks.REGIONS.
+        rng: the only source of chance.
+    """
+    hard = masks.hull(subject.mesh, region, subject.image.shape[0], rng)
+    if rng.random() < 0.7:
+        front = texture.match_colour(front, subject.image, hard)
+    if rng.random() < 0.2:
+        front = texture.refocus(front, rng)
+    if rng.random() < 0.2:
+        front = texture.tint(front, rng, 0.25)
+    soft = masks.soften(hard, rng)
+    return Fake(_paste(front, subject.image, soft, "rendered", rng), _label(soft), f"rendered:{region}")
+
+
 def _self(subject: Subject, rng: np.random.Generator) -> tuple[Image, Image]:
     """Change one of the two layers, so that neither the inside nor the outside is always the changed one."""
     changed, plain = subject.image, subject.image

@@ -1,0 +1,286 @@
+"""Train a network that renders faces anew, and render every genuine face with it: `python -m truefeed.train.render`.
+
+Self-blending imitates what a blend leaves; what a decoder leaves it can only guess. So decoders are trained, on the
+genuine faces alone: a part of the face is cut out and rendered from a coarse copy of it and from its landmarks. Asked
+for another expression or another person's face, they make what neural reenactment and face swaps make. Writes
+
+    OUT/sheets/*.npy    what is asked for, once for all decoders
+    OUT/DECODER.npy     (n, views, S, S, 3) BGR, one row a face of DATASET/faces.npz
+    OUT/DECODER.npz     region (n, views): which of REGIONS was rendered
+    OUT/DECODER.pt      the weights
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import multiprocessing
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as fn
+
+from ..stream.values import Floats, Image
+from . import mesh as parts
+from .blend import masks, texture, warp
+from .faces import SCALE as STORED
+from .loop import autocast, follow, save
+from .renderer import Critic, Looks, Renderer
+
+SIZE, SCALE = 224, 1.2
+"Side of a rendered picture, px, and over that of the tight face square."
+REGIONS = ("mouth", "lower", "brows-down", "face")
+SOURCES = ("itself", "expressed", "reshaped", "donor")
+"What is asked for: the face as it is, with another expression, also with another shape, or another person's."
+_COARSE = (10, 14, 18, 24, 32, 48, 64)
+"Sides of the coarse copy, px: the least keeps a pose, the most all but the texture."
+_LINES = (parts.JAW, parts.LIPS, parts.LEFT_EYE, parts.RIGHT_EYE, parts.BROWS[:5], parts.BROWS[5:], parts.NOSE[:11])
+_WARM = 200
+"Steps before the critic has a say."
+
+Sheets = dict[str, npt.NDArray[np.uint8]]
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = _parse(argv)
+    torch.manual_seed(args.seed)
+    torch.set_num_threads(args.threads)
+    sheets = read_sheets(args.dataset, args.out, args.workers, args.seed)
+    if not args.decoder:
+        return 0
+    renderer = _train(args, sheets)
+    state = {
+        "decoder": args.decoder,
+        "model": renderer.state_dict(),
+        "command": {k: str(v) for k, v in vars(args).items()},
+    }
+    save(args.out / f"{args.decoder}.pt", state)
+    count = _render(args, renderer, sheets)
+    sys.stderr.write(f"{args.out / args.decoder}.npy: {count} pictures\n")
+    return 0
+
+
+def _train(args: argparse.Namespace, sheets: Sheets) -> Renderer:
+    device = torch.device(args.device)
+    parts_ = Renderer(args.decoder, args.width), Critic(args.width), Looks(pretrained=args.pretrained)
+    renderer, critic, looks = (p.to(device, memory_format=torch.channels_last) for p in parts_)  # type: ignore[call-overload]
+    average: Renderer = copy.deepcopy(renderer).eval()
+    makes = torch.optim.AdamW(renderer.parameters(), args.lr, (0.5, 0.99), weight_decay=0.01)
+    tells = torch.optim.AdamW(critic.parameters(), args.lr, (0.5, 0.99), weight_decay=0.01)
+    data = {name: torch.from_numpy(sheet).to(device) for name, sheet in sheets.items()}
+    rng, began, step = np.random.default_rng(args.seed), time.monotonic(), 0
+    while step < args.steps and time.monotonic() - began < args.seconds:
+        picture, lines, hole = _draw(data, args.batch_size, rng)
+        seen = coarse(picture, int(rng.choice(_COARSE)))
+        with autocast(device.type):
+            made = renderer(picture, seen, lines, hole)
+            near = fn.l1_loss(made, picture) + 4 * ((made - picture).abs() * hole).sum() / (3 * hole.sum() + 1)
+            joined = picture * (1 - hole) + made * hole
+            loss = near + 0.3 * looks(joined, picture)
+            if step >= _WARM:
+                loss = loss - args.critic * critic(joined, hole).float().mean()
+        makes.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(renderer.parameters(), 5.0)
+        makes.step()
+        with autocast(device.type):
+            real, fake = critic(picture, hole).float(), critic(joined.detach(), hole).float()
+        doubt = fn.relu(1 - real).mean() + fn.relu(1 + fake).mean()
+        tells.zero_grad(set_to_none=True)
+        doubt.backward()  # type: ignore[no-untyped-call]
+        tells.step()
+        follow(average, renderer, step, 0.99)
+        step += 1
+        if step % args.every == 0:
+            sys.stderr.write(f"{args.decoder} step {step}  near {near.item():.4f}  critic {doubt.item():.3f}\n")
+    sys.stderr.write(f"{args.decoder}: {step} steps in {time.monotonic() - began:.0f} s\n")
+    return average
+
+
+def _draw(data: dict[str, Tensor], count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw pictures that are asked for as they are, with their drawn landmarks and holes; half of them mirrored."""
+    device = data["pictures"].device
+    rows = torch.from_numpy(rng.integers(0, len(data["pictures"]), count)).to(device)
+    # Not the donor's: laid over a face without its hair, it is no photograph.
+    source = torch.from_numpy(rng.choice(3, count, p=(0.6, 0.2, 0.2))).to(device)
+    region = torch.from_numpy(rng.integers(0, len(REGIONS), count)).to(device)
+    pictures, lines, hole = (
+        data["pictures"][rows, source].permute(0, 3, 1, 2),
+        data["lines"][rows, source][:, None],
+        data["holes"][rows, region][:, None],
+    )
+    out = as_picture(pictures), lines.float() / 255, (hole > 127).float()
+    return tuple(t.flip(3) for t in out) if rng.random() < 0.5 else out  # type: ignore[return-value]
+
+
+def as_picture(pixels: Tensor) -> Tensor:
+    """0..255 to -1..1."""
+    return pixels.float() / 127.5 - 1
+
+
+def coarse(picture: Tensor, side: int) -> Tensor:
+    """Return (B, 3, S, S) with no more detail than pictures of so many px have."""
+    small = fn.adaptive_avg_pool2d(picture, side)
+    return fn.interpolate(small, size=picture.shape[2:], mode="bicubic", align_corners=False)
+
+
+@torch.no_grad()
+def _render(args: argparse.Namespace, renderer: Renderer, sheets: Sheets) -> int:
+    rng, device, count = np.random.default_rng(args.seed), args.device, len(sheets["pictures"])
+    shape = (count, args.views, SIZE, SIZE, 3)
+    out = np.lib.format.open_memmap(args.out / f"{args.decoder}.part.npy", "w+", np.uint8, shape)
+    regions = rng.choice(len(REGIONS), (count, args.views), p=(0.35, 0.25, 0.2, 0.2))
+    for view in range(args.views):
+        for start in range(0, count, args.batch_size):
+            rows = np.arange(start, min(start + args.batch_size, count))
+            source = rng.choice(len(SOURCES), len(rows), p=(0.25, 0.3, 0.2, 0.25))
+            # Somebody else's mouth alone is rarely asked for.
+            region = np.where(source == 3, np.maximum(regions[rows, view], 2), regions[rows, view])
+            regions[rows, view] = region
+            tensors = (
+                sheets["pictures"][rows, 0].transpose(0, 3, 1, 2),
+                sheets["pictures"][rows, source].transpose(0, 3, 1, 2),
+                sheets["lines"][rows, source][:, None],
+                sheets["holes"][rows, region][:, None],
+            )
+            picture, asked, lines, hole = (torch.from_numpy(np.ascontiguousarray(t)).to(device) for t in tensors)
+            seen = coarse(as_picture(asked), int(rng.choice(_COARSE[2:])))
+            with autocast(device):
+                made = renderer(as_picture(picture), seen, lines.float() / 255, (hole > 127).float())
+            pixels = ((made.float() + 1) * 127.5).round().clamp(0, 255).byte()
+            out[rows, view] = pixels.permute(0, 2, 3, 1).cpu().numpy()
+    out.flush()
+    np.savez(args.out / f"{args.decoder}.npz", region=regions.astype(np.uint8))
+    (args.out / f"{args.decoder}.part.npy").replace(args.out / f"{args.decoder}.npy")
+    return int(count * args.views)
+
+
+def read_sheets(dataset: Path, out: Path, workers: int, seed: int) -> Sheets:
+    """Return pictures (n, 4, S, S, 3) BGR, their lines and holes (n, 4, S, S), drawn where they are not yet."""
+    folder, names = out / "sheets", ("pictures", "lines", "holes")
+    if not (folder / "holes.npy").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        count = len(np.load(dataset / "faces.npz")["files"])
+        shape = (count, len(SOURCES), SIZE, SIZE)
+        sheets = {
+            n: np.lib.format.open_memmap(
+                folder / f"{n}.part", "w+", np.uint8, (*shape, 3) if n == "pictures" else shape
+            )
+            for n in names
+        }
+        with multiprocessing.get_context("spawn").Pool(workers, _start, (dataset, seed)) as pool:
+            for row, sheet in enumerate(pool.imap(_sheet, range(count), 32)):
+                for name, part in zip(names, sheet, strict=True):
+                    sheets[name][row] = part
+        for name in names:
+            sheets[name].flush()
+            (folder / f"{name}.part").rename(folder / f"{name}.npy")
+    return {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in names}
+
+
+_STATE: dict[str, Any] = {}
+
+
+def _start(dataset: Path, seed: int) -> None:
+    cv2.setNumThreads(1)
+    table = np.load(dataset / "faces.npz")
+    mesh = table["mesh"].astype(np.float32)
+    shape = mesh - mesh.mean(1, keepdims=True)
+    shape = (shape / np.linalg.norm(shape, axis=(1, 2), keepdims=True)).reshape(len(mesh), -1)
+    _STATE.update(folder=dataset, files=table["files"], identity=table["identity"], mesh=mesh, shape=shape, seed=seed)
+
+
+def _sheet(row: int) -> tuple[npt.NDArray[np.uint8], ...]:
+    """Return what is asked for of one face: pictures, lines and holes."""
+    rng = np.random.default_rng([_STATE["seed"], row])
+    image, mesh = _face(row)
+    drawn = lines(mesh)
+    pictures, drawings = [image], [drawn]
+    for reshape in (False, True):
+        how = int(rng.integers(1 << 31))
+        for kept, what in ((pictures, image), (drawings, drawn)):
+            kept.append(warp.express(what, mesh, np.random.default_rng(how), reshape=reshape))
+    pictures.append(_donor(row, image, mesh, rng))
+    drawings.append(drawn)
+    holes = [masks.hull(mesh, region, SIZE, rng) * 255 for region in REGIONS]
+    return np.stack(pictures), np.stack(drawings)[..., 0], np.stack(holes).astype(np.uint8)
+
+
+def _face(row: int) -> tuple[Image, Floats]:
+    """Read a stored crop at SIZE and SCALE, and its landmarks."""
+    image = np.asarray(cv2.imread(str(_STATE["folder"] / _STATE["files"][row])), np.uint8)
+    matrix = placed(image.shape[0])
+    return take(image, matrix), _STATE["mesh"][row] @ matrix[:, :2].T + matrix[:, 2]
+
+
+def placed(side: int) -> Floats:
+    """The matrix from a stored crop of so many px to a rendered picture."""
+    zoom = STORED / SCALE * SIZE / side
+    shift = (SIZE - zoom * side) / 2
+    return np.array([[zoom, 0, shift], [0, zoom, shift]], np.float32)
+
+
+def take(image: Image, matrix: Floats) -> Image:
+    return np.asarray(cv2.warpAffine(image, matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _donor(row: int, image: Image, mesh: Floats, rng: np.random.Generator) -> Image:
+    """Lay the face of somebody else, of much the same shape, over this one."""
+    some = rng.choice(len(_STATE["files"]), 32)
+    other = some[_STATE["identity"][some] != _STATE["identity"][row]]
+    if not len(other):
+        return image
+    distance = ((_STATE["shape"][other] - _STATE["shape"][row]) ** 2).sum(1)
+    front = warp.onto(*_face(int(other[np.argmin(distance)])), mesh, SIZE)
+    return texture.match_colour(front, image, masks.hull(mesh, "face", SIZE, rng))
+
+
+def lines(mesh: Floats) -> Image:
+    """Draw landmarks (468, 2), px: (SIZE, SIZE, 3)."""
+    out = np.zeros((SIZE, SIZE, 3), np.uint8)
+    for line in _LINES:
+        points = (mesh[list(line)] * 16).round().astype(np.int32)
+        cv2.polylines(
+            out, [points], line in (parts.LIPS, parts.LEFT_EYE, parts.RIGHT_EYE), (255,) * 3, 2, cv2.LINE_AA, 4
+        )
+    return out
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m truefeed.train.render", description=__doc__)
+    parser.add_argument("--dataset", type=Path, required=True, help="the folder that truefeed.train.faces wrote")
+    parser.add_argument("--out", type=Path, required=True, help="sheets, weights and renders go here")
+    parser.add_argument(
+        "--decoder", choices=("nearest", "transposed", "shuffle"), help="without it only the sheets are made"
+    )
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="end the training after so long")
+    parser.add_argument("--batch-size", type=int, default=48)
+    parser.add_argument("--width", type=int, default=32, help="channels of the first level")
+    parser.add_argument("--lr", type=float, default=3e-4)
+    parser.add_argument(
+        "--critic", type=float, default=0.1, help="weight of what the critic says; 0: as by L1 and looks"
+    )
+    parser.add_argument("--views", type=int, default=2, help="pictures rendered of each face")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=2, help="processes that draw the sheets")
+    parser.add_argument("--every", type=int, default=100, help="steps between two lines of the log")
+    parser.add_argument(
+        "--random-looks", dest="pretrained", action="store_false", help="compare by a network without ImageNet weights"
+    )
+    args = parser.parse_args(argv)
+    args.out.mkdir(parents=True, exist_ok=True)
+    return args
+
+
+if __name__ == "__main__":
+    sys.exit(main())
