@@ -114,7 +114,7 @@ def _rows(bank: Bank, keep: Tensor, steps: int, batch: int) -> Tensor:
     root = torch.tensor([counts[s] ** -0.5 if s in counts else 0.0 for s in bank.source])
     weights = torch.stack([twin.float(), other * root if other.any() else twin.float(), (bank.fake & keep).float()])
     # Each picture has its own number of crops.
-    weights = (weights.to(device) / torch.bincount(bank.worn_of))[:, bank.worn_of]
+    weights = (weights.to(device) / torch.bincount(bank.worn_of, minlength=len(bank.names)))[:, bank.worn_of]
     count = steps * batch
     drawn = [torch.multinomial(w, count, replacement=True) for w in weights]
     real = torch.where(torch.rand(count, device=device) < 0.5, drawn[0], drawn[1])
