@@ -153,6 +153,16 @@ def test_a_recipe_that_says_nonsense_is_refused() -> None:
             stills_fit.recipe(said)
 
 
+def test_a_network_learns_from_a_bank(bank: Path) -> None:
+    found = stills_bank.read(bank, "cpu")
+    keep = torch.arange(len(found.names)) % 4 > 0
+    model = stills_fit.fit(found, keep, stills_fit.recipe("lite0,pictures=400,batch=4,side=64,freeze=4"), 1)
+    rows = torch.nonzero(~keep[found.seen_of])[:, 0]
+    said = stills_fit.judge(model, found, rows).mean((1, 2))
+    fake = found.fake[found.seen_of[rows]]
+    assert said[fake].min() > said[~fake].max()
+
+
 def test_a_recipe_is_chosen_by_folds_and_the_mean_of_its_networks_exported(
     pictures: Path, bank: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,7 +103,7 @@ def main(argv: list[str] | None = None) -> int:
             break
         how = recipe(name)
         model = fit(bank, bank.train, how, 1 + seed, trial.layout)
-        weights = {k: v.half() if v.is_floating_point() else v for k, v in model.cpu().state_dict().items()}
+        weights = {k: v.half() if v.ndim > 1 else v for k, v in model.cpu().state_dict().items()}
         settings = {f.name: getattr(how, f.name) for f in fields(StillSettings)}
         told = {"command": {"recipe": name, "seed": str(1 + seed)}, "step": how.pictures // (2 * how.batch)}
         save(args.out / f"still-{rank + 1}.pt", {"average": weights, "settings": settings, **told})
