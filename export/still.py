@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 from ..engines import Card
 from ..train import stills_data
 from ..train.data import MEAN, STD
-from ..train.networks import StillNet
+from ..train.networks import StillNet, StillSettings
 from .halve import halve
 from .onnx import ParityError, check, export, sha256
 
@@ -22,35 +24,39 @@ HALF_TOLERANCE = 0.05
 
 
 class Mapped(nn.Module):
-    """The network, asked of a crop and its mirror image, with its class activation map (Zhou et al., CVPR 2016).
+    """Networks asked of a crop and its mirror image, with their class activation map (Zhou et al., CVPR 2016).
 
-    The map has the logit of each part; their mean is the logit of the face.
+    The map has the logit of each part, a mean over the networks; the mean of the parts is the logit of the face.
     """
 
-    def __init__(self, net: StillNet) -> None:
+    def __init__(self, nets: Sequence[StillNet]) -> None:
         super().__init__()
-        self.net = net
+        self.nets = nn.ModuleList(nets)
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Take (B, 3, S, S); give (B,) and (B, S/32, S/32)."""
-        parts = (self._parts(crops) + self._parts(crops.flip(3)).flip(2)) / 2
+        mirrored = crops.flip(3)
+        found = [_parts(net, crops) + _parts(net, mirrored).flip(2) for net in self.nets]
+        parts = torch.stack(found).mean(0) / 2
         return parts.mean((1, 2)), parts
 
-    def _parts(self, crops: Tensor) -> Tensor:
-        features = self.net.trunk(crops)[1]
-        parts: Tensor = (features * self.net.logit.weight[0][:, None, None]).sum(1) + self.net.logit.bias
-        return parts
+
+def _parts(net: nn.Module, crops: Tensor) -> Tensor:
+    assert isinstance(net, StillNet)
+    parts: Tensor = (net.features(crops) * net.logit.weight[0][:, None, None]).sum(1) + net.logit.bias
+    return parts
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="truefeed export still", description=__doc__)
-    parser.add_argument("--run", type=Path, required=True, help="the folder that truefeed.train.stills wrote")
+    runs = "folders that truefeed.train.stills wrote, or files of truefeed.train.stills_folds: their mean is exported"
+    parser.add_argument("--run", type=Path, nargs="+", required=True, help=runs)
+    parser.add_argument("--points", type=Path, help="points.npz of the training; else it lies beside the first network")
     parser.add_argument("--dataset", type=Path, required=True, help="the pictures it was trained on, for parity")
     parser.add_argument("--out", type=Path, required=True, help="the .onnx file, such as face-still.onnx")
     args = parser.parse_args(argv)
-    state = torch.load(args.run / "checkpoint.pt", map_location="cpu", weights_only=True)
-    net = StillNet()
-    net.load_state_dict(state["average"])
+    files = [run / "checkpoint.pt" if run.is_dir() else run for run in args.run]
+    trained = [_told(file) for file in files]
     size = stills_data.SIZE
     card = Card(
         task="face-still",
@@ -62,17 +68,13 @@ def main(argv: list[str] | None = None) -> int:
         crop_scale=stills_data.SCALE,
         views=stills_data.VIEWS,
         quality={"min_face_px": 64.0},
-        training={
-            "command": state["command"],
-            "step": state["step"],
-            "checkpoint_sha256": sha256(args.run / "checkpoint.pt"),
-        },
+        training=trained[0] if len(trained) == 1 else {"mean_of": trained},
     )
     placed = [p for p in stills_data.split(args.dataset, [], 32, 0) if p.part == "train"]
-    stills = stills_data.read(placed, args.run / "points.npz")
+    stills = stills_data.read(placed, args.points or files[0].with_name("points.npz"))
     pairs, rng = stills_data.Stills(stills, "", 0), np.random.default_rng(0)
     inputs = {"crops": torch.from_numpy(np.concatenate([pairs.pair(rng) for _ in range(4)]))}
-    worst = write(net, inputs, card, args.out)
+    worst = write([read(file) for file in files], inputs, card, args.out)
     sys.stderr.write(
         f"{args.out}  {args.out.stat().st_size / 1e6:.1f} MB  sha256 {sha256(args.out)}\n"
         f"  against the network: worst difference {worst:.1e}\n"
@@ -80,12 +82,25 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def write(net: StillNet, inputs: dict[str, Tensor], card: Card, path: Path) -> float:
-    """Write the network to path and prove it, before and after its weights were halved; return the worst difference.
+def read(file: Path) -> StillNet:
+    """Read the averaged network of a checkpoint."""
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    net = StillNet(StillSettings(**state.get("settings", {})))
+    net.load_state_dict(state["average"])
+    return net
 
-    Raises ParityError; nothing is left at path then.
+
+def _told(file: Path) -> dict[str, Any]:
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    return {"command": state["command"], "step": state["step"], "checkpoint_sha256": sha256(file)}
+
+
+def write(nets: Sequence[StillNet], inputs: dict[str, Tensor], card: Card, path: Path) -> float:
+    """Write the mean of networks to path and prove it, before and after the weights were halved.
+
+    Returns the worst difference. Raises ParityError; nothing is left at path then.
     """
-    model = Mapped(net).eval()
+    model = Mapped(nets).eval()
     export(model, inputs, ["logit", "map"], card, path)
     halve(path)
     try:

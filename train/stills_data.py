@@ -77,14 +77,12 @@ def split(dataset: Path, unseen: Sequence[str], most: int, seed: int) -> list[Pl
 def read(placed: Sequence[Placed], cache: Path) -> list[Still]:
     """Find the largest face of each picture, once: cache is the file that keeps where they are."""
     known = dict(np.load(cache)) if cache.exists() else {}
-    detector, stills = CenterFace(), []
-    for p in placed:
-        if p.clip.name not in known:
-            known[p.clip.name] = _points(detector, p.clip.path)
-        if len(known[p.clip.name]):
-            stills.append(Still(p.clip.path, p.clip.fake, p.source, p.part, known[p.clip.name]))
-    np.savez(cache, **known)
-    return stills
+    if new := [p.clip for p in placed if p.clip.name not in known]:
+        detector = CenterFace()
+        known |= {clip.name: _points(detector, clip.path) for clip in new}
+        np.savez(cache, **known)
+    found = [p for p in placed if len(known[p.clip.name])]
+    return [Still(p.clip.path, p.clip.fake, p.source, p.part, known[p.clip.name]) for p in found]
 
 
 def _part(share: float) -> str:
@@ -135,9 +133,8 @@ class Stills(IterableDataset[tuple[Tensor, Tensor]]):
 
 
 def draw(still: Still, rng: np.random.Generator) -> Image:
-    """Return the face of a picture after a random history, (S, S, 3) BGR."""
-    image, points = wear(load(still), still.points, rng)
-    face = crop(image, jitter(points, rng), SIZE, SCALE)
+    """Return the face of a picture after a random history, (S, S, 3) BGR, perhaps mirrored and a part of it hidden."""
+    face = worn(load(still), still.points, rng)
     if rng.random() < 0.5:
         face = np.ascontiguousarray(face[:, ::-1])
     if rng.random() < 0.3:
@@ -147,6 +144,12 @@ def draw(still: Still, rng: np.random.Generator) -> Image:
         face = face.copy()
         face[top : top + side[0], left : left + side[1]] = rng.integers(0, 255, 3)
     return face
+
+
+def worn(image: Image, points: Floats, rng: np.random.Generator) -> Image:
+    """Return the face of a picture after a random history, (S, S, 3) BGR."""
+    image, points = wear(image, points, rng)
+    return crop(image, jitter(points, rng), SIZE, SCALE)
 
 
 def load(still: Still) -> Image:
