@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
+import cv2
 import numpy as np
 from media import portrait
 from truefeed.stream.faces.align import crop, similarity
@@ -28,3 +30,14 @@ def other(size: int = 192) -> Subject:
     mesh = plain.mesh.copy()
     mesh[:, 0] = size - 1 - mesh[:, 0]
     return Subject(np.ascontiguousarray(plain.image[:, ::-1] // 2), mesh)
+
+
+def write(folder: Path) -> Path:
+    """Write a folder as train.faces does: two people, each twice."""
+    (folder / "crops").mkdir(parents=True)
+    people = [subject(), other()] * 2
+    files = [f"crops/{i}.png" for i in range(4)]
+    for file, one in zip(files, people, strict=True):
+        cv2.imwrite(str(folder / file), one.image)
+    np.savez(folder / "faces.npz", files=files, identity=list("abab"), mesh=np.stack([p.mesh for p in people]))
+    return folder

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from faces import other, subject
+from faces import write
 from truefeed.stream.cli import main
 from truefeed.train import temporal, video
 from truefeed.train.weights import read_encoder, read_head
@@ -21,14 +21,7 @@ from truefeed.train.weights import read_encoder, read_head
 
 @pytest.fixture
 def faces(tmp_path: Path) -> Path:
-    folder = tmp_path / "faces"
-    (folder / "crops").mkdir(parents=True)
-    people = [subject(), other()] * 2
-    files = [f"crops/{i}.png" for i in range(4)]
-    for file, one in zip(files, people, strict=True):
-        cv2.imwrite(str(folder / file), one.image)
-    np.savez(folder / "faces.npz", files=files, identity=list("abab"), mesh=np.stack([p.mesh for p in people]))
-    return folder
+    return write(tmp_path / "faces")
 
 
 def _steps(out: Path) -> list[int]:

@@ -80,7 +80,7 @@ def _train(args: argparse.Namespace, team: Team) -> int:
         loss = _loss(network, *batch)
         loss.backward()  # type: ignore[no-untyped-call]
         if args.sharpness:
-            with _climbed(model, args.sharpness):
+            with climbed(model, args.sharpness):
                 optimizer.zero_grad(set_to_none=True)
                 _loss(network, *batch).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -154,7 +154,7 @@ def _ready(crops: Tensor, device: str) -> Tensor:
 
 
 @contextmanager
-def _climbed(model: nn.Module, radius: float) -> Iterator[None]:
+def climbed(model: nn.Module, radius: float) -> Iterator[None]:
     """Within, the weights lie where the loss nearby is highest.
 
     Sharpness-aware minimisation: Foret et al., ICLR 2021.
