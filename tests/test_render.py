@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from faces import write
-from torch import nn
 from truefeed.train import bank, render, video
 from truefeed.train.bank import Bank
 from truefeed.train.data import Pairs, PairSettings
@@ -105,18 +104,9 @@ def test_a_bank_is_read_while_it_is_filled(pairs: Path) -> None:
 
 def test_the_encoder_learns_from_a_bank(faces: Path, pairs: Path, tmp_path: Path) -> None:
     words = ["--dataset", str(faces), "--bank", str(pairs), "--out", str(tmp_path), "--size", "64", "--trunk", "lite2"]
-    words += ["--batch-size", "8", "--workers", "0", "--threads", "1", "--sharpness", "0.05", "--epochs", "1000"]
+    words += ["--batch-size", "8", "--workers", "0", "--threads", "1", "--epochs", "1000"]
     # Time ends it, whatever --epochs says, and what was learnt by then is kept.
     assert video.main([*words, "--minutes", "0.001"]) == 0
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert state["step"] == 1
     assert state["settings"]["trunk"] == "lite2"
-
-
-def test_a_climb_ends_where_it_began() -> None:
-    model = nn.Linear(3, 1, bias=False)
-    before = model.weight.detach().clone()
-    model(torch.ones(1, 3)).sum().backward()
-    with video.climbed(model, 0.05):
-        assert float((model.weight.detach() - before).norm()) == pytest.approx(0.05, rel=1e-4)
-    torch.testing.assert_close(model.weight.detach(), before)

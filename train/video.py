@@ -8,8 +8,6 @@ import math
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,19 +73,16 @@ def _train(args: argparse.Namespace, team: Team) -> int:
         model.train()
         if args.hold_norms:
             hold(model)
-        batch = _ready(crops, team.device), masks.flatten(0, 1).to(team.device)
+        loss = _loss(network, _ready(crops, team.device), masks.flatten(0, 1).to(team.device))
         optimizer.zero_grad(set_to_none=True)
-        loss = _loss(network, *batch)
         loss.backward()  # type: ignore[no-untyped-call]
-        if args.sharpness:
-            with climbed(model, args.sharpness):
-                optimizer.zero_grad(set_to_none=True)
-                _loss(network, *batch).backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
         follow(average, model, step)
         losses.append(loss.item())
-        over = step + 1 == steps or time.monotonic() - began >= 60 * args.minutes
+        over = step + 1 == steps
+        if args.minutes < math.inf:
+            over = over or team.agree(time.monotonic() - began >= 60 * args.minutes)
         if (step + 1) % args.every == 0 or over:
             if team.leads:
                 rate = (step + 1 - start) * args.batch_size * 2 * team.size / (time.monotonic() - began)
@@ -107,15 +102,17 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--dev", type=Path, help="the file that truefeed.train.clips wrote; judged, never trained on")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint and curve go here")
     parser.add_argument("--epochs", type=float, default=10)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="end after so long, whatever --epochs says")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=math.inf,
+        help="end after so long, whatever --epochs says; resumed: so long again",
+    )
     parser.add_argument("--renders", type=Path, help="the folder that truefeed.train.render wrote")
     parser.add_argument(
         "--bank", type=Path, nargs="+", help="folders that truefeed.train.bank wrote, in place of drawing pairs"
     )
     parser.add_argument("--trunk", choices=("lite0", "lite2"), default="lite0", help="EfficientNet-Lite, of which size")
-    parser.add_argument(
-        "--sharpness", type=float, default=0.0, help="radius of sharpness-aware minimisation, such as 0.05"
-    )
     parser.add_argument("--batch-size", type=int, default=16, help="pairs: each gives a genuine and a fake picture")
     parser.add_argument("--size", type=int, default=224, help="side of the crop, px; small first, large last is fast")
     parser.add_argument("--lr", type=float, default=6e-4)
@@ -151,24 +148,6 @@ def _ready(crops: Tensor, device: str) -> Tensor:
     """(B, 2, 3, S, S), normalised or 0..255, to (2 B, 3, S, S) normalised, there."""
     moved = crops.flatten(0, 1).to(device, non_blocking=True)
     return (moved.float() - MEAN) / STD if moved.dtype == torch.uint8 else moved
-
-
-@contextmanager
-def climbed(model: nn.Module, radius: float) -> Iterator[None]:
-    """Within, the weights lie where the loss nearby is highest.
-
-    Sharpness-aware minimisation: Foret et al., ICLR 2021.
-    """
-    moved = [(p, p.grad) for p in model.parameters() if p.grad is not None]
-    length = torch.stack([grad.norm() for _, grad in moved]).norm() + 1e-12
-    steps = [grad * (radius / length) for _, grad in moved]
-    with torch.no_grad():
-        for (p, _), step in zip(moved, steps, strict=True):
-            p.add_(step)
-    yield
-    with torch.no_grad():
-        for (p, _), step in zip(moved, steps, strict=True):
-            p.sub_(step)
 
 
 def _loss(model: nn.Module, crops: Tensor, masks: Tensor) -> Tensor:
