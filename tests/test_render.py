@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 from faces import write
-from truefeed.train import bank, render, video
+from truefeed.train import bank, render, render_sheets, video
 from truefeed.train.bank import Bank
 from truefeed.train.data import Pairs, PairSettings
+from truefeed.train.renderer import Decoder, Renderer
 from truefeed.train.renders import Renders
 
 
@@ -36,9 +37,9 @@ def pairs(faces: Path, renders: Path) -> Path:
 
 
 def test_expressions_and_other_people_are_asked_for(faces: Path, renders: Path) -> None:
-    sheets = render.read_sheets(faces, renders, 1, 1)
-    assert sheets["pictures"].shape == (4, len(render.SOURCES), render.SIZE, render.SIZE, 3)
-    assert sheets["holes"].shape == (4, len(render.REGIONS), render.SIZE, render.SIZE)
+    sheets = render_sheets.read_sheets(faces, renders, 1, 1)
+    assert sheets["pictures"].shape == (4, len(render_sheets.SOURCES), render_sheets.SIZE, render_sheets.SIZE, 3)
+    assert sheets["holes"].shape == (4, len(render_sheets.REGIONS), render_sheets.SIZE, render_sheets.SIZE)
     itself, *others = sheets["pictures"][0].astype(int)
     mouth, *_, face = sheets["holes"][0]
     for asked in others:
@@ -53,7 +54,7 @@ def test_expressions_and_other_people_are_asked_for(faces: Path, renders: Path) 
 
 def test_every_face_is_rendered(renders: Path) -> None:
     pictures, regions = np.load(renders / "shuffle.npy"), np.load(renders / "shuffle.npz")["region"]
-    assert pictures.shape == (4, 3, render.SIZE, render.SIZE, 3)
+    assert pictures.shape == (4, 3, render_sheets.SIZE, render_sheets.SIZE, 3)
     assert regions.shape == (4, 3)
     assert (pictures.std((2, 3, 4)) > 0).all()
     assert torch.load(renders / "shuffle.pt", weights_only=True)["decoder"] == "shuffle"
@@ -62,9 +63,9 @@ def test_every_face_is_rendered(renders: Path) -> None:
 
 
 @pytest.mark.parametrize("decoder", ["nearest", "transposed", "shuffle"])
-def test_a_renderer_keeps_the_size_and_sees_nothing_through_the_hole(decoder: render.Decoder) -> None:
+def test_a_renderer_keeps_the_size_and_sees_nothing_through_the_hole(decoder: Decoder) -> None:
     torch.manual_seed(1)
-    net = render.Renderer(decoder, 8).eval()
+    net = Renderer(decoder, 8).eval()
     picture, hole = torch.rand(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
     hole[..., 20:40, 20:40] = 1
     seen, lines = render.coarse(picture, 4), torch.zeros(1, 1, 64, 64)

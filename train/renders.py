@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ..stream.values import Image
-from .render import REGIONS, placed
+from .render_sheets import REGIONS, placed
 
 
 class Renders:
