@@ -96,7 +96,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_pair_is_cut_alike_and_repeats_with_its_seed(folder: Path) -> None:
-    settings = PairSettings(size=96, map_size=6)
+    settings = PairSettings(size=96)
     pairs = Pairs(folder, settings, seed=3)
     crops, masks = pairs.pair(np.random.default_rng(1))
     assert crops.shape == (2, 3, 96, 96)
@@ -115,6 +115,6 @@ def test_one_person_alone_can_be_trained_on(folder: Path) -> None:
     with np.load(folder / "faces.npz") as table:
         np.savez(folder / "one.npz", **{k: table[k][:1] for k in table.files})
     (folder / "one.npz").replace(folder / "faces.npz")
-    pairs = Pairs(folder, PairSettings(size=64, map_size=4), seed=0)
+    pairs = Pairs(folder, PairSettings(size=64), seed=0)
     for seed in range(8):
         pairs.pair(np.random.default_rng(seed))

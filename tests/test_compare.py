@@ -43,11 +43,11 @@ def test_every_network_gives_a_logit_a_picture() -> None:
 
 def test_the_arms_draw_the_same_pictures(data: tuple[Path, Path]) -> None:
     folder, _ = data
-    settings = PairSettings(size=64, map_size=4)
+    settings = PairSettings(size=64)
     drawn = [Pairs(folder, settings, 0).pair(np.random.default_rng(3))[0] for _ in range(2)]
     np.testing.assert_array_equal(*drawn)
     for change in ({"donors": 1.0}, {"reenacted": 1.0, "donors": 0.0}, {"degraded": False}):
-        crops, masks = Pairs(folder, PairSettings(size=64, map_size=4, **change), 0).pair(np.random.default_rng(3))
+        crops, masks = Pairs(folder, PairSettings(size=64, **change), 0).pair(np.random.default_rng(3))
         assert np.isfinite(crops).all()
         assert masks[0].max() == 0 < masks[1].max()
 

@@ -144,7 +144,7 @@ def test_the_crops_are_what_the_live_code_cuts(cut: Path) -> None:
 
 
 def test_it_can_be_trained_on(cut: Path) -> None:
-    crops, masks = Pairs(cut, PairSettings(size=64, map_size=4), 0).pair(np.random.default_rng(0))
+    crops, masks = Pairs(cut, PairSettings(size=64), 0).pair(np.random.default_rng(0))
     assert crops.shape == (2, 3, 64, 64)
     assert masks[1].max() > 0
 

@@ -88,7 +88,7 @@ def train(arm: Arm, args: argparse.Namespace) -> nn.Module:
         trunk.load_imagenet()
         trunk.freeze(args.freeze)
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    settings = replace(PairSettings(size=args.size, map_size=args.size // 16), **arm.pairs)
+    settings = replace(PairSettings(size=args.size), **arm.pairs)
     pairs = Pairs(args.dataset, settings, args.seed)
     loader = DataLoader(pairs, args.batch_size, num_workers=args.workers)
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.02)

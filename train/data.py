@@ -32,8 +32,6 @@ class PairSettings:
     "Side of the crop over the side of the tight face square, before jitter."
     stored_scale: float = 1.7
     "The same of the stored crops (train.faces.SCALE)."
-    map_size: int = 14
-    "Side of the evidence map."
     donors: float = DONORS
     "Share of the fakes that are swaps."
     reenacted: float = REENACTED

@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     model = read_encoder(args.encoder)
     old = {name: value.clone() for name, value in model.state_dict().items() if ".running_" in name}
-    pairs = Pairs(args.dataset, PairSettings(size=args.size, map_size=args.size // 16), args.seed)
+    pairs = Pairs(args.dataset, PairSettings(size=args.size), args.seed)
     count = settle(model, frames(pairs, np.random.default_rng(args.seed)))
     for name, value in old.items():
         model.state_dict()[name].lerp_(value, 1 - args.share)

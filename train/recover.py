@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     model = recover(args.model)
-    pairs = Pairs(args.dataset, PairSettings(size=args.size, map_size=args.size // 16), args.seed)
+    pairs = Pairs(args.dataset, PairSettings(size=args.size), args.seed)
     count = restate(model, frames(pairs, np.random.default_rng(args.seed)))
     # How it was trained before stands in its card, and goes on from there.
     command = {k: str(v) for k, v in vars(args).items()} | {"before": dict(card_of(load(args.model, "cpu")).training)}

@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
 def _train(args: argparse.Namespace, team: Team) -> int:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
-    settings = PairSettings(size=args.size, map_size=args.size // 16)
+    settings = PairSettings(size=args.size)
     if args.init:
         model = read_encoder(args.init)
     else:
