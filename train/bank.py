@@ -37,7 +37,6 @@ def main(argv: list[str] | None = None) -> int:
                 rate = done * _CHUNK / (time.monotonic() - began)
                 sys.stderr.write(f"{args.out}: {done * _CHUNK} pairs, {rate:.0f} a second\n")
             if time.monotonic() - began > args.seconds:
-                pool.terminate()
                 break
     return 0
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ..stream.values import Floats, Image
+from .alike import alike, shapes
 from .blend import REENACTED, Fake, Subject, make, rendered
 from .degrade import age, degrade, wear
 from .renders import Renders
@@ -52,8 +53,7 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         self.files = [str(f) for f in table["files"]]
         self.mesh: Floats = table["mesh"].astype(np.float32)
         self.identity = table["identity"]
-        centred = self.mesh - self.mesh.mean(1, keepdims=True)
-        self.shape = (centred / np.linalg.norm(centred, axis=(1, 2), keepdims=True)).reshape(len(self.mesh), -1)
+        self.shape = shapes(self.mesh)
         # Frames of one clip are near copies, but they alone have the sharpness and the coding of real video: each clip
         # counts like 48 stills.
         counts = {k: int(n) for k, n in zip(*np.unique(self.identity, return_counts=True), strict=True)}
@@ -83,7 +83,7 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         if self.renders and rng.random() < self.settings.rendered:
             subject, fake = self._rendered(index, subject, rng)
         else:
-            other = self._alike(index, rng) if rng.random() < self.settings.donors else None
+            other = alike(index, self.identity, self.shape, rng) if rng.random() < self.settings.donors else None
             donor = None if other is None else self.subject(other)
             if self.settings.degraded and rng.random() < WORN:
                 subject = Subject(wear(subject.image, rng, subject.mesh), subject.mesh)
@@ -137,15 +137,6 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
     def draw(self, rng: np.random.Generator) -> Subject:
         """Draw anybody's face."""
         return self.subject(int(rng.choice(len(self.files), p=self.weight)))
-
-    def _alike(self, index: int, rng: np.random.Generator) -> int | None:
-        """Draw another person whose face has about the same shape and pose; None where there is nobody else."""
-        some = rng.choice(len(self.files), 32)
-        other = some[self.identity[some] != self.identity[index]]
-        if not len(other):
-            return None
-        distance = ((self.shape[other] - self.shape[index]) ** 2).sum(1)
-        return int(other[np.argsort(distance)[int(rng.integers(0, min(4, len(other))))]])
 
     def cut(self, side: int, rng: np.random.Generator, size: int | None = None) -> Floats:
         """The matrix from the stored crop to the network's, with the slack a live detector has and some more."""

@@ -18,7 +18,7 @@ from torch import nn
 
 from ..stream.values import Floats
 from .data import PairSettings, normalise
-from .faces import SCALE
+from .faces import recut
 from .loop import autocast
 from .metrics import auc
 from .weights import read_encoder
@@ -45,10 +45,7 @@ class Clips:
         out = np.empty((len(rows), size, size, 3), np.uint8)
         for i, row in enumerate(rows):
             image = np.asarray(cv2.imdecode(self.png[row], cv2.IMREAD_COLOR), np.uint8)
-            side = image.shape[0]
-            zoom = SCALE / scale * size / side
-            shift = (size - zoom * side) / 2
-            matrix = np.array([[zoom, 0, shift], [0, zoom, shift]], np.float32)
+            matrix = recut(image.shape[0], size, scale)
             out[i] = cv2.warpAffine(image, matrix, (size, size), borderMode=cv2.BORDER_REPLICATE)
         return normalise(out)
 

@@ -95,6 +95,13 @@ def cut_face(image: Image, face: Face, mesh: FaceMesh) -> tuple[Image, Floats, F
     return cut, five, dense + low, score
 
 
+def recut(side: int, size: int, scale: float) -> Floats:
+    """Return the 2x3 matrix that takes a stored crop of side px to one of size px at another scale."""
+    zoom = SCALE / scale * size / side
+    shift = (size - zoom * side) / 2
+    return np.array([[zoom, 0, shift], [0, zoom, shift]], np.float32)
+
+
 def pictures(data: Path) -> Iterator[Picture]:
     """Yield every genuine picture of the training part: the stills, then frames spread evenly over each clip."""
     for row in rows(data / "faces" / "manifest.csv"):

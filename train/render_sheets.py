@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from ..stream.values import Floats, Image
 from . import mesh as parts
+from .alike import alike, shapes
 from .blend import masks, texture, warp
-from .faces import SCALE as STORED
+from .faces import recut
 
 SIZE, SCALE = 224, 1.2
 "Side of a rendered picture, px, and over that of the tight face square."
@@ -55,9 +56,8 @@ def _start(dataset: Path, seed: int) -> None:
     cv2.setNumThreads(1)
     table = np.load(dataset / "faces.npz")
     mesh = table["mesh"].astype(np.float32)
-    shape = mesh - mesh.mean(1, keepdims=True)
-    shape = (shape / np.linalg.norm(shape, axis=(1, 2), keepdims=True)).reshape(len(mesh), -1)
-    _STATE.update(folder=dataset, files=table["files"], identity=table["identity"], mesh=mesh, shape=shape, seed=seed)
+    _STATE.update(folder=dataset, files=table["files"], identity=table["identity"], mesh=mesh, seed=seed)
+    _STATE["shape"] = shapes(mesh)
 
 
 def _sheet(row: int) -> tuple[npt.NDArray[np.uint8], ...]:
@@ -85,9 +85,7 @@ def _face(row: int) -> tuple[Image, Floats]:
 
 def placed(side: int) -> Floats:
     """The matrix from a stored crop of so many px to a rendered picture."""
-    zoom = STORED / SCALE * SIZE / side
-    shift = (SIZE - zoom * side) / 2
-    return np.array([[zoom, 0, shift], [0, zoom, shift]], np.float32)
+    return recut(side, SIZE, SCALE)
 
 
 def take(image: Image, matrix: Floats) -> Image:
@@ -96,12 +94,10 @@ def take(image: Image, matrix: Floats) -> Image:
 
 def _donor(row: int, image: Image, mesh: Floats, rng: np.random.Generator) -> Image:
     """Lay the face of somebody else, of much the same shape, over this one."""
-    some = rng.choice(len(_STATE["files"]), 32)
-    other = some[_STATE["identity"][some] != _STATE["identity"][row]]
-    if not len(other):
+    other = alike(row, _STATE["identity"], _STATE["shape"], rng, among=1)
+    if other is None:
         return image
-    distance = ((_STATE["shape"][other] - _STATE["shape"][row]) ** 2).sum(1)
-    front = warp.onto(*_face(int(other[np.argmin(distance)])), mesh, SIZE)
+    front = warp.onto(*_face(other), mesh, SIZE)
     return texture.match_colour(front, image, masks.hull(mesh, "face", SIZE, rng))
 
 

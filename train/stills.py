@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from torch.utils.data import DataLoader
 from ..stream.values import Floats
 from . import stills_data
 from .data import normalise
-from .loop import Curve, autocast, follow, save, schedule
+from .loop import Curve, autocast, follow, groups, save, schedule
 from .metrics import auc
 from .networks import StillNet
 from .stills_data import Still, Stills
@@ -37,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     model.trunk.load_imagenet()
     model.trunk.freeze(args.freeze)
     average = copy.deepcopy(model).eval()
-    optimizer = torch.optim.AdamW(_groups(model, args.lr), weight_decay=0.03)
+    optimizer = torch.optim.AdamW(groups(model, model.trunk, args.lr), weight_decay=0.03)
     pairs = Stills(stills, args.twins, args.seed)
     steps = round(args.epochs * len(pairs.fake) / args.batch_size)
     start = _resume(args, model, average, optimizer)
@@ -89,14 +88,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
     return args
-
-
-def _groups(model: StillNet, lr: float) -> list[dict[str, Any]]:
-    """The pretrained trunk moves at half the pace of what starts from chance."""
-    return [
-        {"params": list(model.trunk.parameters()), "top": lr / 2},
-        {"params": list(model.logit.parameters()), "top": lr},
-    ]
 
 
 def _pick(stills: Sequence[Still], part: str, twins: str) -> list[Still]:

@@ -13,7 +13,7 @@ from torch.nn import functional as fn
 from ..stream.errors import ConfigError
 from .data import MEAN, STD
 from .lite import Norm, named
-from .loop import autocast, schedule
+from .loop import autocast, follow, groups, schedule
 from .networks import StillNet, StillSettings
 from .stills_bank import Bank
 
@@ -73,12 +73,7 @@ def fit(
         if isinstance(part, Norm):
             part.momentum = 0.03
     average = copy.deepcopy(model).eval()
-    ours, theirs = ([v for v in net.state_dict().values() if v.is_floating_point()] for net in (average, model))
-    groups = [
-        {"params": list(model.trunk.parameters()), "top": how.lr / 2},
-        {"params": list(model.logit.parameters()), "top": how.lr},
-    ]
-    optimizer = torch.optim.AdamW(groups, weight_decay=0.03, fused=device.type == "cuda")
+    optimizer = torch.optim.AdamW(groups(model, model.trunk, how.lr), weight_decay=0.03, fused=device.type == "cuda")
     steps = max(1, how.pictures // (2 * how.batch))
     rows = _rows(bank, keep, steps, how.batch)
     classes = torch.tensor([0.0, 1.0], device=device).repeat_interleave(how.batch)
@@ -95,9 +90,7 @@ def fit(
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
-        with torch.no_grad():
-            # As loop.follow does, all tensors at once.
-            torch._foreach_lerp_(ours, theirs, 1 - min(0.99, (1 + step) / (20 + step)))
+        follow(average, model, step, 0.99)
     return average
 
 

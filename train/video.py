@@ -10,7 +10,6 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from torch.utils.data import DataLoader
 from .bank import Bank
 from .data import MEAN, STD, Pairs, PairSettings
 from .devset import Clips, embed, video_auc
-from .loop import Curve, autocast, follow, save, schedule
+from .loop import Curve, autocast, follow, groups, save, schedule
 from .networks import EncoderSettings, FaceEncoder
 from .norms import hold
 from .plots import need_matplotlib
@@ -49,7 +48,7 @@ def _train(args: argparse.Namespace, team: Team) -> int:
     if args.freeze:
         model.trunk.freeze(args.freeze)
     average = copy.deepcopy(model).eval()
-    optimizer = torch.optim.AdamW(_groups(model, args.lr), weight_decay=0.02)
+    optimizer = torch.optim.AdamW(groups(model, model.trunk, args.lr), weight_decay=0.02)
     pairs = Pairs(args.dataset, settings, args.seed, args.renders)
     steps = math.ceil(args.epochs * len(pairs.files) / (args.batch_size * team.size))
     start = _resume(args, model, average, optimizer, team.device)
@@ -134,14 +133,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     need_matplotlib()
     args.out.mkdir(parents=True, exist_ok=True)
     return args
-
-
-def _groups(model: FaceEncoder, lr: float) -> list[dict[str, Any]]:
-    """The pretrained trunk moves at half the pace of what starts from chance."""
-    trunk = list(model.trunk.parameters())
-    known = {id(p) for p in trunk}
-    rest = [p for p in model.parameters() if id(p) not in known]
-    return [{"params": trunk, "top": lr / 2}, {"params": rest, "top": lr}]
 
 
 def _ready(crops: Tensor, device: str) -> Tensor:

@@ -60,8 +60,7 @@ def make(subject: Subject, donor: Subject | None, rng: np.random.Generator, reen
         front, back = _reenact(subject, rng), subject.image
     else:
         front, back = _self(subject, rng)
-    soft = masks.soften(hard, rng)
-    return Fake(_paste(front, back, soft, kind, rng), _label(soft), f"{kind}:{region}")
+    return _joined(front, back, hard, kind, region, rng)
 
 
 def retime(subject: Subject, moment: Subject, rng: np.random.Generator) -> Fake:
@@ -83,8 +82,7 @@ def retime(subject: Subject, moment: Subject, rng: np.random.Generator) -> Fake:
         front = texture.rerender(front, rng) if rng.random() < 0.6 else texture.refocus(front, rng)
     if rng.random() < 0.3:
         front = texture.tint(front, rng, 0.25)
-    soft = masks.soften(masks.hull(subject.mesh, region, size, rng), rng)
-    return Fake(_paste(front, subject.image, soft, "retime", rng), _label(soft), f"retime:{region}")
+    return _joined(front, subject.image, masks.hull(subject.mesh, region, size, rng), "retime", region, rng)
 
 
 def rendered(subject: Subject, front: Image, region: str, rng: np.random.Generator) -> Fake:
@@ -103,8 +101,7 @@ def rendered(subject: Subject, front: Image, region: str, rng: np.random.Generat
         front = texture.refocus(front, rng)
     if rng.random() < 0.2:
         front = texture.tint(front, rng, 0.25)
-    soft = masks.soften(hard, rng)
-    return Fake(_paste(front, subject.image, soft, "rendered", rng), _label(soft), f"rendered:{region}")
+    return _joined(front, subject.image, hard, "rendered", region, rng)
 
 
 def _self(subject: Subject, rng: np.random.Generator) -> tuple[Image, Image]:
@@ -156,6 +153,11 @@ def _reenact(subject: Subject, rng: np.random.Generator) -> Image:
     if rng.random() < 0.4:
         front = texture.tint(front, rng, 0.35)
     return front
+
+
+def _joined(front: Image, back: Image, hard: Floats, kind: str, region: str, rng: np.random.Generator) -> Fake:
+    soft = masks.soften(hard, rng)
+    return Fake(_paste(front, back, soft, kind, rng), _label(soft), f"{kind}:{region}")
 
 
 def _paste(front: Image, back: Image, soft: Floats, kind: str, rng: np.random.Generator) -> Image:
