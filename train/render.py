@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from .loop import autocast, follow, save
-from .render_sheets import REGIONS, SIZE, SOURCES, Sheets, read_sheets
+from .render_sheets import REGIONS, SIZE, SOURCES, read_sheets
 from .renderer import Critic, Looks, Renderer
 
 _COARSE = (10, 14, 18, 24, 32, 48, 64)
@@ -40,26 +40,26 @@ def main(argv: list[str] | None = None) -> int:
     sheets = read_sheets(args.dataset, args.out, args.workers, args.seed)
     if not args.decoder:
         return 0
-    renderer = _train(args, sheets)
+    data = {name: torch.from_numpy(sheet).to(args.device) for name, sheet in sheets.items()}
+    renderer = _train(args, data)
     state = {
         "decoder": args.decoder,
         "model": renderer.state_dict(),
         "command": {k: str(v) for k, v in vars(args).items()},
     }
     save(args.out / f"{args.decoder}.pt", state)
-    count = _render(args, renderer, sheets)
+    count = _render(args, renderer, data)
     sys.stderr.write(f"{args.out / args.decoder}.npy: {count} pictures\n")
     return 0
 
 
-def _train(args: argparse.Namespace, sheets: Sheets) -> Renderer:
+def _train(args: argparse.Namespace, data: dict[str, Tensor]) -> Renderer:
     device = torch.device(args.device)
     networks = Renderer(args.decoder, args.width), Critic(args.width), Looks(pretrained=args.pretrained)
     renderer, critic, looks = (p.to(device, memory_format=torch.channels_last) for p in networks)  # type: ignore[call-overload]
     average: Renderer = copy.deepcopy(renderer).eval()
     makes = torch.optim.AdamW(renderer.parameters(), args.lr, (0.5, 0.99), weight_decay=0.01)
     tells = torch.optim.AdamW(critic.parameters(), args.lr, (0.5, 0.99), weight_decay=0.01)
-    data = {name: torch.from_numpy(sheet).to(device) for name, sheet in sheets.items()}
     rng, began, step = np.random.default_rng(args.seed), time.monotonic(), 0
     while step < args.steps and time.monotonic() - began < args.seconds:
         picture, lines, hole = _draw(data, args.batch_size, rng)
@@ -96,13 +96,15 @@ def _draw(data: dict[str, Tensor], count: int, rng: np.random.Generator) -> tupl
     # Not the donor's: laid over a face without its hair, it is no photograph.
     source = torch.from_numpy(rng.choice(3, count, p=(0.6, 0.2, 0.2))).to(device)
     region = torch.from_numpy(rng.integers(0, len(REGIONS), count)).to(device)
-    pictures, lines, hole = (
-        data["pictures"][rows, source].permute(0, 3, 1, 2),
-        data["lines"][rows, source][:, None],
-        data["holes"][rows, region][:, None],
-    )
-    out = as_picture(pictures), lines.float() / 255, (hole > 127).float()
+    out = _asked(data, rows, source, region)
     return tuple(t.flip(3) for t in out) if rng.random() < 0.5 else out  # type: ignore[return-value]
+
+
+def _asked(data: dict[str, Tensor], rows: Tensor, source: Tensor, region: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what is asked for of some faces: pictures (B, 3, S, S), their lines and holes (B, 1, S, S)."""
+    pictures = data["pictures"][rows, source].permute(0, 3, 1, 2)
+    lines, hole = data["lines"][rows, source][:, None], data["holes"][rows, region][:, None]
+    return as_picture(pictures), lines.float() / 255, (hole > 127).float()
 
 
 def as_picture(pixels: Tensor) -> Tensor:
@@ -117,8 +119,8 @@ def coarse(picture: Tensor, side: int) -> Tensor:
 
 
 @torch.no_grad()
-def _render(args: argparse.Namespace, renderer: Renderer, sheets: Sheets) -> int:
-    rng, device, count = np.random.default_rng(args.seed), args.device, len(sheets["pictures"])
+def _render(args: argparse.Namespace, renderer: Renderer, data: dict[str, Tensor]) -> int:
+    rng, device, count = np.random.default_rng(args.seed), args.device, len(data["pictures"])
     shape = (count, args.views, SIZE, SIZE, 3)
     out = np.lib.format.open_memmap(args.out / f"{args.decoder}.part.npy", "w+", np.uint8, shape)
     regions = rng.choice(len(REGIONS), (count, args.views), p=(0.35, 0.25, 0.2, 0.2))
@@ -129,16 +131,12 @@ def _render(args: argparse.Namespace, renderer: Renderer, sheets: Sheets) -> int
             # Somebody else's mouth alone is rarely asked for.
             region = np.where(source == 3, np.maximum(regions[rows, view], 2), regions[rows, view])
             regions[rows, view] = region
-            tensors = (
-                sheets["pictures"][rows, 0].transpose(0, 3, 1, 2),
-                sheets["pictures"][rows, source].transpose(0, 3, 1, 2),
-                sheets["lines"][rows, source][:, None],
-                sheets["holes"][rows, region][:, None],
-            )
-            picture, asked, lines, hole = (torch.from_numpy(np.ascontiguousarray(t)).to(device) for t in tensors)
-            seen = coarse(as_picture(asked), int(rng.choice(_COARSE[2:])))
+            at = [torch.from_numpy(some).to(device) for some in (rows, source, region)]
+            asked, lines, hole = _asked(data, *at)
+            picture = as_picture(data["pictures"][at[0], 0].permute(0, 3, 1, 2))
+            seen = coarse(asked, int(rng.choice(_COARSE[2:])))
             with autocast(device):
-                made = renderer(as_picture(picture), seen, lines.float() / 255, (hole > 127).float())
+                made = renderer(picture, seen, lines, hole)
             pixels = ((made.float() + 1) * 127.5).round().clamp(0, 255).byte()
             out[rows, view] = pixels.permute(0, 2, 3, 1).cpu().numpy()
     out.flush()
