@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
 
 import torch
 from torch import distributed, nn
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 _PATIENCE = timedelta(hours=1)
@@ -23,6 +26,8 @@ class Team:
     rank: int
     size: int
     device: str
+    store: Store | None = None  # what the processes tell each other beside the gradients
+    said: Iterator[int] = field(default_factory=count)
 
     @classmethod
     @contextmanager
@@ -39,9 +44,11 @@ class Team:
         if cuda:
             device = f"cuda:{os.environ['LOCAL_RANK']}"
             torch.cuda.set_device(device)
-        distributed.init_process_group("nccl" if cuda else "gloo", timeout=_PATIENCE)
+        store, rank, size = next(rendezvous("env://", timeout=_PATIENCE))
+        backend = "nccl" if cuda else "gloo"
+        distributed.init_process_group(backend, timeout=_PATIENCE, store=store, rank=rank, world_size=size)
         try:
-            yield cls(distributed.get_rank(), distributed.get_world_size(), device)
+            yield cls(rank, size, device, PrefixStore("team", store))
         finally:
             distributed.destroy_process_group()
 
@@ -58,8 +65,11 @@ class Team:
 
     def agree(self, stop: bool) -> bool:
         """Return what the first process says; all wait for it."""
-        if self.size == 1:
+        if self.store is None:
             return stop
-        said = torch.tensor([int(stop)], device=self.device)
-        distributed.broadcast(said, 0)
-        return bool(said.item())
+        # Not by a tensor: gloo's threads outlive the group once a model was spread, and one that lets go of the last
+        # tensor known to Python while the interpreter ends aborts the process.
+        key = str(next(self.said))
+        if self.leads:
+            self.store.set(key, "stop" if stop else "go")
+        return bool(self.store.get(key) == b"stop")
