@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..engines import Card
 from ..train.data import MEAN, STD, Pairs, PairSettings
+from ..train.networks import EncoderMean
 from ..train.weights import read_encoder, read_head
+from .halve import halved
 from .onnx import Parity, export, sha256
 
 WINDOW_S, RATE_HZ = 4.0, 16.0
@@ -19,32 +22,50 @@ WINDOW_S, RATE_HZ = 4.0, 16.0
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m truefeed.export.face", description=__doc__)
-    parser.add_argument("--encoder", type=Path, required=True, help="the checkpoint of truefeed.train.video")
+    several = "checkpoints of truefeed.train.video; several: their mean is exported"
+    parser.add_argument("--encoder", type=Path, nargs="+", required=True, help=several)
     parser.add_argument("--head", type=Path, help="the checkpoint of truefeed.train.temporal")
     parser.add_argument("--faces", type=Path, required=True, help="the folder truefeed.train.faces wrote, for parity")
-    parser.add_argument("--size", type=int, default=224, help="side of the crop at run time, px")
+    parser.add_argument("--size", type=int, nargs="+", default=[224], help="side of each one's crop at run time, px")
+    parser.add_argument(
+        "--weight", type=float, nargs="+", help="what each one's logit is worth in the mean (default 1)"
+    )
+    parser.add_argument("--half", action="store_true", help="keep the encoder's weights in half precision")
     parser.add_argument("--out", type=Path, required=True, help="folder for face.onnx and face-window.onnx")
+    parser.add_argument("--name", default="face", help="of the files: NAME.onnx, NAME-window.onnx")
     args = parser.parse_args(argv)
+    weights = args.weight or [1.0] * len(args.encoder)
+    if not len(args.encoder) == len(args.size) == len(weights):
+        parser.error("--encoder, --size and --weight take one value for each encoder")
     args.out.mkdir(parents=True, exist_ok=True)
-    settings = PairSettings()
+    settings = PairSettings(size=max(args.size))
+    histories = [_history(path) for path in args.encoder]
+    means = [h | {"size": size, "weight": w} for h, size, w in zip(histories, args.size, weights, strict=True)]
     card = Card(
         task="face",
-        name="truefeed-face",
+        name=f"truefeed-{args.name}",
         version="0.1.0",
-        input_size=(args.size, args.size),
+        input_size=(settings.size, settings.size),
         mean=(MEAN,) * 3,
         std=(STD,) * 3,
         crop_scale=settings.scale,
-        training=_history(args.encoder),
+        training=histories[0] if len(histories) == 1 else {"mean_of": means},
     )
-    encoder = read_encoder(args.encoder)
-    pairs, rng = Pairs(args.faces, PairSettings(size=args.size), 0), np.random.default_rng(0)
-    crops = torch.from_numpy(np.concatenate([pairs.pair(rng)[0] for _ in range(4)]))
-    path = args.out / "face.onnx"
-    _tell(path, export(encoder, {"crops": crops}, ["embedding", "map"], card, path))
+    encoders = [read_encoder(path) for path in args.encoder]
+    encoder = encoders[0] if len(encoders) == 1 else EncoderMean(encoders, args.size, weights).eval()
+    pairs, rng = Pairs(args.faces, settings, 0), np.random.default_rng(0)
+    inputs = {"crops": torch.from_numpy(np.concatenate([pairs.pair(rng)[0] for _ in range(4)]))}
+    path = args.out / f"{args.name}.onnx"
+    _tell(path, _written(encoder, inputs, card, path, half=args.half))
     if args.head:
-        _export_head(args, card, encoder(crops)[0].detach())
+        _export_head(args, card, encoder(*inputs.values())[0].detach())
     return 0
+
+
+def _written(encoder: nn.Module, inputs: dict[str, torch.Tensor], card: Card, path: Path, *, half: bool) -> Parity:
+    outputs = ["embedding", "map"]
+    found = export(encoder, inputs, outputs, card, path)
+    return halved(encoder, inputs, outputs, path) if half else found
 
 
 def _export_head(args: argparse.Namespace, face: Card, embedding: torch.Tensor) -> None:
@@ -60,12 +81,12 @@ def _export_head(args: argparse.Namespace, face: Card, embedding: torch.Tensor) 
         input_size=(length, embedding.shape[1]),
         window=WINDOW_S,
         rate=RATE_HZ,
-        training={**_history(args.head), "encoder_sha256": sha256(args.out / "face.onnx"), "motion": moves},
+        training={**_history(args.head), "encoder_sha256": sha256(args.out / f"{args.name}.onnx"), "motion": moves},
     )
     ages = torch.arange(length - 1, -1, -1).float().repeat(len(embedding), 1) / RATE_HZ
     mask = (torch.arange(length)[None] >= torch.arange(len(embedding))[:, None] * 6).float()
     inputs = {"rows": embedding[:, None].repeat(1, length, 1), "ages": ages, "mask": mask}
-    path = args.out / "face-window.onnx"
+    path = args.out / f"{args.name}-window.onnx"
     _tell(path, export(head, inputs, ["logit"], card, path))
 
 

@@ -16,11 +16,8 @@ from ..engines import Card
 from ..train import stills_data
 from ..train.data import MEAN, STD
 from ..train.networks import StillNet, StillSettings
-from .halve import halve
-from .onnx import ParityError, check, export, sha256
-
-HALF_TOLERANCE = 0.05
-"Greatest difference that half-precision weights may make, in units of the logit."
+from .halve import halved
+from .onnx import export, sha256
 
 
 class Mapped(nn.Module):
@@ -101,13 +98,9 @@ def write(nets: Sequence[StillNet], inputs: dict[str, Tensor], card: Card, path:
     Returns the worst difference. Raises ParityError; nothing is left at path then.
     """
     model = Mapped(nets).eval()
-    export(model, inputs, ["logit", "map"], card, path)
-    halve(path)
-    try:
-        return check(model, inputs, ["logit", "map"], path, HALF_TOLERANCE).worst
-    except ParityError:
-        path.unlink()
-        raise
+    outputs = ["logit", "map"]
+    export(model, inputs, outputs, card, path)
+    return halved(model, inputs, outputs, path).worst
 
 
 if __name__ == "__main__":

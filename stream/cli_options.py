@@ -198,7 +198,12 @@ def _model(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--faces", metavar="NAME", help="face detector: centerface (default) or insightface[:MODEL] with your own model"
     )
-    group.add_argument("--model", type=Path, metavar="FILE", help="another face model than the shipped one")
+    group.add_argument(
+        "--model",
+        type=Path,
+        metavar="NAME|FILE",
+        help="face model: fast (default), accurate, or a file of your own",
+    )
     group.add_argument("--voice-model", type=Path, metavar="FILE", help="another voice model than the shipped one")
 
 

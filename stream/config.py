@@ -54,7 +54,7 @@ class WatchSettings:
     engine: Engine = "auto"
     faces: str = "centerface"
     model: Path | None = None
-    "Face model; None: the shipped one."
+    "Face model: `fast`, `accurate` or a file; None: `fast`."
     voice_model: Path | None = None
     json: bool = False
     seconds: float | None = None

@@ -96,6 +96,8 @@ def models() -> Iterator[Check]:
     for name, needed in (
         ("face.onnx", True),
         ("face-window.onnx", True),
+        ("face-accurate.onnx", False),
+        ("face-accurate-window.onnx", False),
         ("face-still.onnx", False),
         ("voice.onnx", False),
     ):

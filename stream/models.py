@@ -8,7 +8,9 @@ from pathlib import Path
 from ..engines import WEIGHTS, Card, Engine, EngineError, load
 from .faces import Detector, open_detector
 
-FACE = "face.onnx"
+FACES = {"fast": "face.onnx", "accurate": "face-accurate.onnx"}
+"The shipped face models by name: for live streams, and for files, slower."
+STILL = "face-still.onnx"
 VOICE = "voice.onnx"
 
 
@@ -42,15 +44,17 @@ class Models:
         Args:
             engine: as device in engines.load.
             faces: the face detector, as in faces.open_detector.
-            face_model: instead of the shipped one; its temporal model lies beside it as NAME-window.SUFFIX.
+            face_model: a name of FACES (None: `fast`) or a file, whose temporal model lies beside it as
+                NAME-window.SUFFIX.
             voice_model: instead of the shipped one.
-            stills: True also loads the model of synthesised faces, where NAME-still.onnx lies beside the face model.
+            stills: True also loads the model of synthesised faces: the shipped one, or NAME-still.onnx where it lies
+                beside another face model.
             threads: intra-op threads on a CPU.
 
         Raises:
             EngineError, ConfigError, MissingExtraError: a model is absent or can't be loaded; the text says what to do.
         """
-        path = Path(face_model) if face_model is not None else WEIGHTS / FACE
+        path = face_file(face_model)
         face = _load(path, "face", engine, threads)
         window_path = path.with_name(f"{path.stem}-window{path.suffix}")
         beside = engine
@@ -67,7 +71,7 @@ class Models:
             if len(card_of(voice).input_size) != 2:
                 raise EngineError(f"{voice_path}: hears whole windows, as truefeed did before: export the voice anew")
         still = None
-        still_path = path.with_name(f"{path.stem}-still.onnx")
+        still_path = still_file(path)
         if stills and still_path.is_file():
             still = _load(still_path, "face-still", beside, threads)
         detector = open_detector(faces, device="cuda" if face.device == "cuda" else "cpu", threads=threads)
@@ -89,6 +93,17 @@ class Models:
         for engine in (self.face, self.face_window, self.voice, self.still):
             if engine is not None:
                 engine.close()
+
+
+def face_file(face_model: str | Path | None) -> Path:
+    """Return the file of a face model given as in Models.load."""
+    shipped = FACES.get(str(face_model or "fast"))
+    return WEIGHTS / shipped if shipped else Path(str(face_model))
+
+
+def still_file(face: Path) -> Path:
+    """Return where the model of synthesised faces that belongs to a face model lies, if there is one."""
+    return WEIGHTS / STILL if face.parent == WEIGHTS else face.with_name(f"{face.stem}-still.onnx")
 
 
 def card_of(engine: Engine) -> Card:

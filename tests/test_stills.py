@@ -15,6 +15,7 @@ from media import portrait
 from onnx import TensorProto
 from truefeed.engines import load
 from truefeed.export import still
+from truefeed.export.halve import HALF_TOLERANCE
 from truefeed.stream.errors import ConfigError
 from truefeed.stream.models import card_of
 from truefeed.train import stills, stills_bank, stills_data, stills_eval, stills_fit, stills_folds
@@ -90,10 +91,10 @@ def test_networks_are_trained_and_their_mean_exported_calibrated_and_judged(
     nets = [still.read(path).eval() for path in (run / "checkpoint.pt", early)]
     with torch.no_grad():
         single = torch.stack([(net(crops) + net(crops.flip(3))) / 2 for net in nets])
-    assert (single[1] - single[0]).min() > 4 * still.HALF_TOLERANCE
+    assert (single[1] - single[0]).min() > 4 * HALF_TOLERANCE
     found = engine.run({"crops": crops.numpy()})
     assert found["map"].shape == (2, 6, 6)
-    np.testing.assert_allclose(found["logit"], single.mean(0).numpy(), atol=still.HALF_TOLERANCE)
+    np.testing.assert_allclose(found["logit"], single.mean(0).numpy(), atol=HALF_TOLERANCE)
     np.testing.assert_allclose(found["map"].mean((1, 2)), found["logit"], atol=1e-4)
     mirrored = engine.run({"crops": crops.flip(3).numpy()})
     np.testing.assert_allclose(mirrored["logit"], found["logit"], atol=1e-3)

@@ -18,12 +18,12 @@ from typing import Any
 import onnx
 
 from .. import stream
-from ..engines import WEIGHTS, Card, Engine
+from ..engines import Card, Engine
 from ..stream.analyzer import Analyzer
 from ..stream.fusion import BORDERLINE
 from ..stream.judge import Job, judge
 from ..stream.media import Found
-from ..stream.models import FACE, Models, card_of
+from ..stream.models import Models, card_of, face_file, still_file
 from ..stream.quality import Limits, measure
 from ..stream.summary import Summary
 from ..stream.values import AudioChunk, Floats, Frame, Image, Track, Verdict, VoiceVerdict
@@ -163,13 +163,13 @@ class Cache:
 
 def scorer_key(job: Job, models: Models) -> str:
     """Return a hash of all that a logit depends on: weights, how they are fed, the limits of quality, the code."""
-    face = Path(job.model) if job.model is not None else WEIGHTS / FACE
+    face = face_file(job.model)
     beside = face.with_name(f"{face.stem}-window{face.suffix}")
     parts = [job.faces, models.voice.sha256 if models.voice is not None else ""]
     for path, engine in ((face, models.face), (beside, models.face_window)):
         parts += [engine.device, _fed(card_of(engine)), _weights(path, engine)]
     if models.still is not None:
-        parts.append(_weights(face.with_name(f"{face.stem}-still.onnx"), models.still) + _fed(card_of(models.still)))
+        parts.append(_weights(still_file(face), models.still) + _fed(card_of(models.still)))
     limits = Limits.of({**card_of(models.face).quality, **card_of(models.face_window).quality})
     parts.append(json.dumps(asdict(limits), sort_keys=True))
     core = Path(stream.__file__).parent

@@ -1,0 +1,79 @@
+"""The export of face models: of one encoder, and of several that are asked as one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from faces import write
+from truefeed.engines import WEIGHTS, load
+from truefeed.export import face
+from truefeed.stream.models import Models, card_of
+from truefeed.train.networks import EncoderMean, EncoderSettings, FaceEncoder, HeadSettings, WindowHead
+from truefeed.train.weights import read_encoder
+
+
+def _encoder(path: Path, seed: int) -> Path:
+    torch.manual_seed(seed)
+    model = FaceEncoder(EncoderSettings(embedding=4)).eval()
+    torch.save({"settings": asdict(model.settings), "average": model.state_dict(), "command": {"seed": seed}}, path)
+    return path
+
+
+def _head(path: Path) -> Path:
+    settings = HeadSettings(embedding=4, width=8, heads=2, rows=6)
+    torch.save({"settings": asdict(settings), "model": WindowHead(settings).state_dict(), "command": {}}, path)
+    return path
+
+
+def test_several_encoders_become_one_that_says_what_it_is_made_of(tmp_path: Path) -> None:
+    files = [_encoder(tmp_path / f"{seed}.pt", seed) for seed in (1, 2)]
+    words = ["--encoder", *map(str, files), "--size", "64", "96", "--weight", "1", "0.5", "--half", "--name", "both"]
+    words += ["--faces", str(write(tmp_path / "faces")), "--head", str(_head(tmp_path / "head.pt"))]
+    assert face.main([*words, "--out", str(tmp_path / "out")]) == 0
+    models = Models.load("cpu", face_model=tmp_path / "out" / "both.onnx")
+    card = card_of(models.face)
+    assert (card.name, card.input_size) == ("truefeed-both", (96, 96))
+    told = [(part["size"], part["weight"], part["command"]) for part in card.training["mean_of"]]
+    assert told == [(64, 1.0, {"seed": 1}), (96, 0.5, {"seed": 2})]
+    crops = torch.randn(3, 3, 96, 96)
+    small = torch.nn.functional.interpolate(crops, (64, 64), mode="bilinear")
+    with torch.no_grad():
+        each = [read_encoder(file)(some)[0] for file, some in zip(files, (small, crops), strict=True)]
+    found = models.face.run({"crops": crops.numpy()})
+    logit = (each[0][:, -1] + 0.5 * each[1][:, -1]) / 2
+    np.testing.assert_allclose(found["embedding"][:, -1], logit.numpy(), atol=0.02)
+    np.testing.assert_allclose(found["embedding"][:, :-1], each[0][:, :-1].numpy(), atol=0.02)
+    assert found["map"].shape == (3, 6, 6)
+
+
+def test_the_maps_are_laid_over_each_other_as_the_logits_are() -> None:
+    torch.manual_seed(0)
+    one = FaceEncoder(EncoderSettings(embedding=4)).eval()
+    crops = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        alone, twice = one(crops), EncoderMean([one, one], [64, 64], [1.0, 1.0])(crops)
+        half = EncoderMean([one, one], [64, 64], [1.0, 0.0])(crops)
+    for want, got in zip(alone, twice, strict=True):
+        torch.testing.assert_close(got, want)
+    torch.testing.assert_close(half[1], alone[1] / 2)
+
+
+def test_each_encoder_needs_its_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--encoder", "a.pt", "b.pt", "--size", "64", "--faces", str(tmp_path), "--out", str(tmp_path)]
+    with pytest.raises(SystemExit):
+        face.main(words)
+    assert "one value for each encoder" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not (WEIGHTS / "face-accurate.onnx").is_file(), reason="no weights in this checkout")
+def test_shipped_face_models_go_by_their_names() -> None:
+    fast, accurate = (Models.load("cpu", face_model=name, stills=True) for name in ("fast", "accurate"))
+    assert Models.load("cpu").face.sha256 == fast.face.sha256 == load(WEIGHTS / "face.onnx", "cpu").sha256
+    assert accurate.face.sha256 != fast.face.sha256
+    assert accurate.still is not None
+    assert fast.still is not None
+    assert accurate.still.sha256 == fast.still.sha256
