@@ -9,7 +9,7 @@ from ..engines import WEIGHTS, Card, Engine, EngineError, load
 from .faces import Detector, open_detector
 
 FACES = {"fast": "face.onnx", "accurate": "face-accurate.onnx"}
-"The shipped face models by name: for live streams, and for files, slower."
+"The shipped face models by name; the second takes more time."
 STILL = "face-still.onnx"
 VOICE = "voice.onnx"
 
@@ -56,7 +56,7 @@ class Models:
         """
         path = face_file(face_model)
         face = _load(path, "face", engine, threads)
-        window_path = path.with_name(f"{path.stem}-window{path.suffix}")
+        window_path = window_file(path)
         beside = engine
         if path.suffix in (".plan", ".engine"):
             # A plan is made of the encoder, which costs; the head over a window is a few kB and serves as ONNX.
@@ -99,6 +99,11 @@ def face_file(face_model: str | Path | None) -> Path:
     """Return the file of a face model given as in Models.load."""
     shipped = FACES.get(str(face_model or "fast"))
     return WEIGHTS / shipped if shipped else Path(str(face_model))
+
+
+def window_file(face: Path) -> Path:
+    """Return where the temporal model of a face model lies."""
+    return face.with_name(f"{face.stem}-window{face.suffix}")
 
 
 def still_file(face: Path) -> Path:

@@ -24,7 +24,7 @@ from ..engines import load
 from ..engines.stamp import restamp
 from ..stream.alarm import AlarmSettings
 from ..stream.errors import ConfigError
-from ..stream.models import card_of
+from ..stream.models import card_of, window_file
 from ..stream.quality import Limits
 from . import metrics
 from .replay import Judgement, log_odds, outcome, with_alarm, without_voice
@@ -49,7 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     sys.stderr.write(json.dumps(found.report, indent=1) + "\n")
     sys.stdout.write(json.dumps({"calibration": found.calibration, "thresholds": found.thresholds}) + "\n")
     if args.model is not None:
-        head = args.model.with_name(f"{args.model.stem}-window{args.model.suffix}")
+        head = window_file(args.model)
         card = card_of(load(head, "cpu"))
         face = card_of(load(args.model, "cpu"))
         limits = asdict(Limits.of({**face.quality, **card.quality, **dict(args.quality)}))

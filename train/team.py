@@ -26,8 +26,10 @@ class Team:
     rank: int
     size: int
     device: str
-    store: Store | None = None  # what the processes tell each other beside the gradients
-    said: Iterator[int] = field(default_factory=count)
+    store: Store | None = None
+    "Where the first process writes what it decides; None for a team of one."
+    turns: Iterator[int] = field(default_factory=count)
+    "Decisions, counted by every process alike."
 
     @classmethod
     @contextmanager
@@ -69,7 +71,7 @@ class Team:
             return stop
         # Not by a tensor: gloo's threads outlive the group once a model was spread, and one that lets go of the last
         # tensor known to Python while the interpreter ends aborts the process.
-        key = str(next(self.said))
+        key = str(next(self.turns))
         if self.leads:
             self.store.set(key, "stop" if stop else "go")
         return bool(self.store.get(key) == b"stop")
