@@ -95,8 +95,10 @@ def models() -> Iterator[Check]:
     """Load each shipped model and say which it is."""
     for name, needed in (
         ("face.onnx", True),
+        ("face-int8.onnx", False),
         ("face-window.onnx", True),
         ("face-accurate.onnx", False),
+        ("face-accurate-int8.onnx", False),
         ("face-accurate-window.onnx", False),
         ("face-still.onnx", False),
         ("voice.onnx", False),

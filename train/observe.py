@@ -23,7 +23,7 @@ from ..stream.analyzer import Analyzer
 from ..stream.fusion import BORDERLINE
 from ..stream.judge import Job, judge
 from ..stream.media import Found
-from ..stream.models import Models, card_of, face_file, still_file, window_file
+from ..stream.models import Models, card_of, face_file, int8_file, still_file, window_file
 from ..stream.quality import Limits, measure
 from ..stream.summary import Summary
 from ..stream.values import AudioChunk, Floats, Frame, Image, Track, Verdict, VoiceVerdict
@@ -164,8 +164,9 @@ class Cache:
 def scorer_key(job: Job, models: Models) -> str:
     """Return a hash of all that a logit depends on: weights, how they are fed, the limits of quality, the code."""
     face = face_file(job.model)
+    int8 = "int8_of" in card_of(models.face).training
     parts = [job.faces, models.voice.sha256 if models.voice is not None else ""]
-    for path, engine in ((face, models.face), (window_file(face), models.face_window)):
+    for path, engine in ((int8_file(face) if int8 else face, models.face), (window_file(face), models.face_window)):
         parts += [engine.device, _fed(card_of(engine)), _weights(path, engine)]
     if models.still is not None:
         parts.append(_weights(still_file(face), models.still) + _fed(card_of(models.still)))
