@@ -16,7 +16,31 @@ import numpy as np
 
 from ..stream.faces.align import crop, face_px
 from ..stream.faces.detect import CenterFace
+from ..stream.values import Image
 from .faces import SCALE, largest, rows, spread
+
+
+class Table:
+    """Faces of labelled clips, as train.devset reads them."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[object]] = {}
+        self._png: list[object] = []
+
+    def __len__(self) -> int:
+        return len(self._png)
+
+    def add(self, image: Image, **columns: object) -> None:
+        """Take a crop at the scale of train.faces and what is known of it: clip, label, method, target, px, time."""
+        self._png.append(cv2.imencode(".png", image)[1])
+        for name, value in columns.items():
+            self._columns.setdefault(name, []).append(value)
+
+    def save(self, path: Path) -> None:
+        png = np.empty(len(self._png), object)
+        png[:] = self._png
+        columns: dict[str, Any] = {name: np.array(values) for name, values in self._columns.items()}
+        np.savez(path, png=png, **columns)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -26,37 +50,24 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--frames", type=int, default=16, help="frames a clip")
     args = parser.parse_args(argv)
     detector = CenterFace(long_side=640)
-    table: dict[str, list[object]] = {key: [] for key in ("png", "clip", "label", "method", "target", "px", "time")}
+    table = Table()
     missing = []
     for row in rows(args.data / "clips" / "manifest.csv"):
         images, times = spread(args.data / "clips" / row["path"], args.frames)
-        found = 0
+        before = len(table)
         for image, t in zip(images, times, strict=True):
             faces = detector.detect(image)
             if not faces:
                 continue
             face = largest(faces)
             px = face_px(face.points)
-            size = int(np.clip(round(px * SCALE / 2) * 2, 96, 544))
-            cut = crop(image, face.points, size, SCALE)
-            table["png"].append(cv2.imencode(".png", cut)[1])
-            for key, value in (
-                ("clip", row["path"]),
-                ("label", int(row["label"] == "fake")),
-                ("method", row["method"]),
-            ):
-                table[key].append(value)
-            table["target"].append(row["target_id"])
-            table["px"].append(px)
-            table["time"].append(t)
-            found += 1
-        if not found:
+            cut = crop(image, face.points, int(np.clip(round(px * SCALE / 2) * 2, 96, 544)), SCALE)
+            label = int(row["label"] == "fake")
+            table.add(cut, clip=row["path"], label=label, method=row["method"], target=row["target_id"], px=px, time=t)
+        if len(table) == before:
             missing.append(row["path"])
-    png = np.empty(len(table["png"]), object)
-    png[:] = table.pop("png")
-    columns: dict[str, Any] = {key: np.array(value) for key, value in table.items()}
-    np.savez(args.out, png=png, **columns)
-    sys.stderr.write(f"{len(png)} faces cut; clips without a face: {missing or 'none'}\n")
+    table.save(args.out)
+    sys.stderr.write(f"{len(table)} faces cut; clips without a face: {missing or 'none'}\n")
     return 0
 
 

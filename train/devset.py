@@ -16,6 +16,8 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from ..engines import Engine, load
+from ..stream.models import card_of
 from ..stream.values import Floats
 from .data import PairSettings, normalise
 from .faces import recut
@@ -94,16 +96,32 @@ def video_auc(clips: Clips, rows: npt.NDArray[np.integer], logits: Floats) -> di
     return out
 
 
+def _asked(engine: Engine, clips: Clips, rows: npt.NDArray[np.integer]) -> Floats:
+    """(n,) frame logits of an exported encoder, at the size that its card says."""
+    card = card_of(engine)
+    return np.concatenate(
+        [
+            engine.run({"crops": clips.crops(rows[i : i + 1], card.input_size[0], card.crop_scale)})["embedding"][:, -1]
+            for i in range(len(rows))
+        ]
+    )
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m truefeed.train.devset", description=__doc__)
     parser.add_argument("--dev", type=Path, required=True, help="the file that truefeed.train.clips wrote")
-    parser.add_argument("--encoder", type=Path, required=True, help="a checkpoint of truefeed.train.video")
+    parser.add_argument(
+        "--encoder", type=Path, required=True, help="a checkpoint of truefeed.train.video, or an exported .onnx"
+    )
     parser.add_argument("--size", type=int, default=192, help="side of the crop, px, as in training")
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     clips = Clips.read(args.dev)
     rows = np.flatnonzero(np.char.startswith(clips.clip, "dev/"))
-    logits = embed(read_encoder(args.encoder), clips, rows, args.size, PairSettings().scale)[:, -1]
+    if args.encoder.suffix == ".onnx":
+        logits = _asked(load(args.encoder, "cpu"), clips, rows)
+    else:
+        logits = embed(read_encoder(args.encoder), clips, rows, args.size, PairSettings().scale)[:, -1]
     for name, value in video_auc(clips, rows, logits).items():
         sys.stdout.write(f"{name} {value:.3f}\n")
     return 0

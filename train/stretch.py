@@ -42,8 +42,8 @@ class Stretch:
     "(5, 2) each, px."
 
 
-def stretches(path: Path, identity: str, detector: CenterFace, mesh: FaceMesh) -> Iterator[Stretch]:
-    """Cut a clip of one person into stretches; frames without a sure face break them."""
+def stretches(path: Path, identity: str, detector: CenterFace, mesh: FaceMesh, most: int = _MOST) -> Iterator[Stretch]:
+    """Cut a clip of one person into stretches of at most so many px; frames without a sure face break them."""
     images: list[Image] = []
     points: list[Floats] = []
     with av.open(str(path), metadata_errors="replace") as container:
@@ -56,13 +56,13 @@ def stretches(path: Path, identity: str, detector: CenterFace, mesh: FaceMesh) -
             images.append(image)
             points.append(largest(faces).points)
             if len(images) == FRAMES:
-                yield _cut(identity, images, points, mesh)
+                yield _cut(identity, images, points, mesh, most)
                 images, points = [], []
 
 
-def _cut(identity: str, images: list[Image], points: list[Floats], mesh: FaceMesh) -> Stretch:
+def _cut(identity: str, images: list[Image], points: list[Floats], mesh: FaceMesh, most: int) -> Stretch:
     middle = np.median(np.stack(points), 0).astype(np.float32)
-    size = int(np.clip(round(face_px(middle) * _SCALE / 2) * 2, 128, _MOST))
+    size = int(np.clip(round(face_px(middle) * _SCALE / 2) * 2, 128, most))
     matrix = similarity(middle, size, _SCALE)
     cuts = [crop(image, middle, size, _SCALE) for image in images]
     five = [(p @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32) for p in points]

@@ -1,0 +1,101 @@
+"""Fakes of a kind that no training makes, of people it never saw: `python -m truefeed.train.unseen DATA OUT.npz`.
+
+The few dev clips choose badly between encoders that differ little. So each of their genuine clips is also given the
+mouth of another moment (`retime`), which no encoder is trained on, and is reenacted, self-blended and swapped as in
+training; genuine and fake are coded alike. The result is read by train.devset, beside the dev clips and never in their
+place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..stream.faces.align import crop, face_px
+from ..stream.faces.detect import CenterFace
+from ..stream.values import Floats, Image
+from .blend import Fake, Subject, make, retime
+from .clips import Table
+from .faces import SCALE, rows
+from .mesh import FaceMesh
+from .stretch import FRAMES, Coding, Stretch, coded, stretches
+
+KINDS = ("retime", "reenacted", "self", "swap")
+_KEPT = (4, 14, 24)
+"Frames of a stretch that are cut."
+_APART = FRAMES // 2
+"Frames from one moment to the other."
+_SIDE = 512
+"Greatest side of the coded pictures, px."
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m truefeed.train.unseen", description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--stretches", type=int, default=4, help="of each clip, a second each (default 4)")
+    parser.add_argument("--crf", type=int, default=23, help="quality of the H.264 that all go through (default 23)")
+    parser.add_argument("--share", type=float, default=1.0, help="resize to this share of the side first (default 1)")
+    parser.add_argument("--seed", type=int, default=1)
+    args = parser.parse_args(argv)
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng(args.seed)
+    how = Coding("libx264", {"preset": "medium", "crf": str(args.crf)}, args.share, 0.0)
+    detector, mesh = CenterFace(long_side=640), FaceMesh()
+    table, donor = Table(), None
+    for row in rows(args.data / "clips" / "manifest.csv"):
+        if not row["path"].startswith("dev/") or row["label"] != "real":
+            continue
+        path = args.data / "clips" / row["path"]
+        for stretch in islice(stretches(path, row["target_id"], detector, mesh, _SIDE), args.stretches):
+            donor = donor or Subject(stretch.images[0], stretch.mesh[0])
+            seed = int(rng.integers(1 << 31))
+            _keep(table, row, "real", stretch, stretch.images, how)
+            for kind in KINDS:
+                made = [_make(kind, donor, stretch, i, np.random.default_rng(seed)).image for i in range(FRAMES)]
+                _keep(table, row, kind, stretch, made, how)
+            donor = Subject(stretch.images[0], stretch.mesh[0])
+        sys.stderr.write(f"{row['path']}  {len(table)} faces\n")
+    table.save(args.out)
+    return 0
+
+
+def _make(kind: str, donor: Subject, stretch: Stretch, number: int, rng: np.random.Generator) -> Fake:
+    """Manipulate a frame; the rng of every frame of a stretch begins alike, so that all get the same treatment."""
+    subject = Subject(stretch.images[number], stretch.mesh[number])
+    other = (number + _APART) % FRAMES
+    kinds: dict[str, Callable[[], Fake]] = {
+        "retime": lambda: retime(subject, Subject(stretch.images[other], stretch.mesh[other]), rng),
+        "reenacted": lambda: make(subject, None, rng, 1.0),
+        "self": lambda: make(subject, None, rng, 0.0),
+        "swap": lambda: make(subject, donor, rng),
+    }
+    return kinds[kind]()
+
+
+def _keep(table: Table, row: dict[str, str], kind: str, stretch: Stretch, images: list[Image], how: Coding) -> None:
+    frames = coded(images, how, np.random.default_rng(0))
+    share = frames[0].shape[0] / images[0].shape[0]
+    for number in _KEPT:
+        points: Floats = (stretch.points[number] * share).astype(np.float32)
+        px = face_px(points)
+        cut = crop(frames[number], points, int(np.clip(round(px * SCALE / 2) * 2, 96, 544)), SCALE)
+        table.add(
+            cut,
+            clip=row["path"] + ("" if kind == "real" else f"#{kind}"),
+            label=int(kind != "real"),
+            method=kind,
+            target=row["target_id"],
+            px=px,
+            time=number / 25,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
