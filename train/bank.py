@@ -20,11 +20,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from ..stream.values import Floats
 from .data import Pairs, PairSettings
 
 _CHUNK = 64
 _SPREAD = 8
-"Chunks that a batch is drawn from."
+"Chunks that a batch is drawn from, at least."
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -67,19 +68,50 @@ def _write(number: int) -> None:
         part.rename(folder / f"{number:06d}.npy")
 
 
-class Bank(IterableDataset[tuple[Tensor, Tensor]]):
-    """An endless stream of batches, (B, 2, 3, S, S) RGB uint8 and (B, 2, m, m) masks, from what there is by then."""
+def chunks(folder: Path) -> list[Path]:
+    """Return what was written so far in the folder of one size, in order."""
+    return sorted(file for file in folder.glob("*.npy") if file.name.count(".") == 1)
 
-    def __init__(self, folders: list[Path], size: int, batch: int, seed: int) -> None:
-        """Raises FileNotFoundError where there are no pairs of this size."""
-        self.folders, self.batch, self.seed = [folder / str(size) for folder in folders], batch, seed
+
+def taught(chunk: Path) -> Path:
+    """Name the file beside a chunk in which train.teach writes what a teacher says of it."""
+    return chunk.with_suffix(".taught.npy")
+
+
+class Bank(IterableDataset[tuple[Tensor, ...]]):
+    """An endless stream of batches, from what there is by then.
+
+    Yields (B, 2, 3, S, S) RGB uint8, (B, 2, m, m) masks, m = S / 16, and where it has a teacher (B, 2) logits.
+    """
+
+    def __init__(
+        self, folders: list[Path], size: int, batch: int, seed: int, *, stored: int = 0, taught: bool = False
+    ) -> None:
+        """Prepare.
+
+        Args:
+            folders: that train.bank wrote.
+            size: side of the crops, px.
+            batch: pairs.
+            seed: of what is drawn.
+            stored: side of the crops in the bank, px; 0: as `size`. Others are resized.
+            taught: only pairs that train.teach has seen.
+
+        Raises:
+            FileNotFoundError: there are no such pairs.
+        """
+        self.folders, self.batch, self.seed = [folder / str(stored or size) for folder in folders], batch, seed
+        self.size, self.taught = size, taught
         if not self.files():
-            raise FileNotFoundError(f"{folders[0]}: no pairs of {size} px; run python -m truefeed.train.bank first")
+            raise FileNotFoundError(
+                f"{folders[0]}: no pairs of {stored or size} px; run python -m truefeed.train."
+                + ("teach first" if taught else "bank first")
+            )
 
     def files(self) -> list[Path]:
-        return sorted(f for folder in self.folders for f in folder.glob("*.npy") if not f.name.endswith(".mask.npy"))
+        return [f for folder in self.folders for f in chunks(folder) if not self.taught or taught(f).exists()]
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         worker = get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         files, drawn = self.files(), 0
@@ -87,21 +119,45 @@ class Bank(IterableDataset[tuple[Tensor, Tensor]]):
             if drawn % 50 == 49:
                 files = self.files()
             drawn += 1
-            crops, masks = self.draw(files, rng)
+            crops, masks, logits = self.draw(files, rng)
             both = np.stack([np.zeros_like(masks), masks], 1).astype(np.float32) / 255
-            yield torch.from_numpy(crops), torch.from_numpy(both)
+            batch = (torch.from_numpy(crops), torch.from_numpy(both))
+            yield (*batch, torch.from_numpy(logits)) if self.taught else batch
 
-    def draw(self, files: list[Path], rng: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        crops, masks = [], []
-        for count in np.diff(np.linspace(0, self.batch, _SPREAD + 1).astype(int)):
+    def draw(
+        self, files: list[Path], rng: np.random.Generator
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], Floats]:
+        crops, masks, logits = [], [], []
+        spread = max(_SPREAD, -(-self.batch // _CHUNK))
+        for count in np.diff(np.linspace(0, self.batch, spread + 1).astype(int)):
             file = files[int(rng.integers(len(files)))]
             rows = np.sort(rng.choice(_CHUNK, count, replace=False))
             pixels, marks = np.load(file, mmap_mode="r")[rows], np.load(file.with_suffix(".mask.npy"))[rows]
+            if pixels.shape[2] != self.size:
+                pixels, marks = self._resized(pixels, marks, rng)
             mirrored = rng.random() < 0.5
             crops.append(pixels[:, :, :, ::-1] if mirrored else pixels)
             masks.append(marks[:, :, ::-1] if mirrored else marks)
+            logits.append(np.load(taught(file))[rows] if self.taught else np.empty((count, 2), np.float32))
         bgr = np.concatenate(crops)
-        return np.ascontiguousarray(bgr[..., ::-1].transpose(0, 1, 4, 2, 3)), np.concatenate(masks)
+        return (
+            np.ascontiguousarray(bgr[..., ::-1].transpose(0, 1, 4, 2, 3)),
+            np.concatenate(masks),
+            np.concatenate(logits),
+        )
+
+    def _resized(
+        self, pixels: npt.NDArray[np.uint8], marks: npt.NDArray[np.uint8], rng: np.random.Generator
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        how = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_AREA, cv2.INTER_CUBIC]))
+        flat = pixels.reshape(-1, *pixels.shape[2:])
+        small = np.empty((len(flat), self.size, self.size, 3), np.uint8)
+        for i, picture in enumerate(flat):
+            small[i] = cv2.resize(picture, (self.size, self.size), interpolation=how)
+        side = self.size // 16
+        return small.reshape(*pixels.shape[:2], *small.shape[1:]), np.array(
+            [cv2.resize(mark, (side, side), interpolation=cv2.INTER_AREA) for mark in marks], np.uint8
+        ).reshape(-1, side, side)
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
