@@ -15,7 +15,15 @@ from collections.abc import Callable
 import numpy as np
 from truefeed.engines import Engine, EngineError, load
 
-_MODELS = ("face.onnx", "face-accurate.onnx", "face-window.onnx", "face-still.onnx", "voice.onnx")
+_MODELS = (
+    "face.onnx",
+    "face-int8.onnx",
+    "face-accurate.onnx",
+    "face-accurate-int8.onnx",
+    "face-window.onnx",
+    "face-still.onnx",
+    "voice.onnx",
+)
 _BATCHES = (1, 8, 32)
 _ROUNDS = 15
 
@@ -24,7 +32,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engine", default="cuda", help="as truefeed watch has it")
     args = parser.parse_args()
-    sys.stdout.write(f"{'model':20}{'batch':>6}{'cpu ms':>9}{args.engine + ' ms':>11}{'ratio':>7}  difference\n")
+    sys.stdout.write(f"{'model':24}{'batch':>6}{'cpu ms':>9}{args.engine + ' ms':>11}{'ratio':>7}  difference\n")
     for name in _MODELS:
         try:
             slow, fast = load(name, "cpu"), load(name, args.engine)
@@ -38,7 +46,7 @@ def main() -> int:
             most = max(float(np.abs(one[k] - two[k]).max() / max(np.abs(one[k]).max(), 1e-6)) for k in one)
             times = [[_timed(call) for call in pair] for _ in range(_ROUNDS)]
             cpu, other = (1e3 * statistics.median(column) for column in zip(*times, strict=True))
-            line = f"{name:20}{batch:6}{cpu:9.2f}{other:11.2f}{cpu / other:7.1f}  {most:.1e}\n"
+            line = f"{name:24}{batch:6}{cpu:9.2f}{other:11.2f}{cpu / other:7.1f}  {most:.1e}\n"
             sys.stdout.write(line)
             sys.stdout.flush()
     return 0

@@ -34,6 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for face.onnx and face-window.onnx")
     parser.add_argument("--name", default="face", help="of the files: NAME.onnx, NAME-window.onnx")
     args = parser.parse_args(argv)
+    if args.weight and len(args.encoder) == 1:
+        parser.error("--weight is for several encoders")
     weights = args.weight or [1.0] * len(args.encoder)
     if not len(args.encoder) == len(args.size) == len(weights):
         parser.error("--encoder, --size and --weight take one value for each encoder")

@@ -53,7 +53,8 @@ def main(argv: list[str] | None = None) -> int:
     part = args.out.with_suffix(".part.onnx")
     try:
         _quantize(args.model, part, crops)
-        restamp(part, replace(card, training={**card.training, "int8_of": plain.sha256}))
+        made = {"int8_of": plain.sha256, "int8_command": {k: str(v) for k, v in vars(args).items()}}
+        restamp(part, replace(card, training={**card.training, **made}))
         report = compare(plain, load(part, "cpu"), _crops(Pairs(args.faces, settings, 1), args.check))
         report |= {"megabytes": round(part.stat().st_size / 1e6, 2), "sha256": sha256(part)}
         sys.stdout.write(json.dumps(report) + "\n")
