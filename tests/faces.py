@@ -1,4 +1,4 @@
-"""A face to train on, from the portrait of tests/media.py, with landmarks fitted to its five points."""
+"""A face to train on, still and moving: the portrait of tests/media.py, with landmarks fitted to its five points."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import numpy as np
 from media import portrait
 from truefeed.stream.faces.align import crop, similarity
 from truefeed.stream.faces.detect import CenterFace
+from truefeed.stream.values import Image
 from truefeed.train import template
 from truefeed.train.blend import Subject
 from truefeed.train.faces import SCALE
+from truefeed.train.stretch import FRAMES, Stretch
 
 
 @cache
@@ -41,3 +43,17 @@ def write(folder: Path) -> Path:
         cv2.imwrite(str(folder / file), one.image)
     np.savez(folder / "faces.npz", files=files, identity=list("abab"), mesh=np.stack([p.mesh for p in people]))
     return folder
+
+
+def stretch() -> Stretch:
+    """The portrait, moved a little from frame to frame; its corners are the same in all of them."""
+    plain = subject()
+    moves = np.stack([np.sin(np.arange(FRAMES) / 5), np.cos(np.arange(FRAMES) / 7)], 1).astype(np.float32)
+    meshes = [plain.mesh + move for move in moves]
+    return Stretch("p", [shifted(plain.image, move) for move in moves], meshes, [m[:5] for m in meshes])
+
+
+def shifted(image: Image, by: np.ndarray) -> Image:
+    """Return the picture moved by (x, y) px."""
+    matrix = np.array([[1, 0, by[0]], [0, 1, by[1]]], np.float32)
+    return np.asarray(cv2.warpAffine(image, matrix, image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE), np.uint8)

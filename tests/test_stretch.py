@@ -8,28 +8,14 @@ import cv2
 import numpy as np
 import pytest
 from clips import write_video
-from faces import other, subject
+from faces import other, shifted, stretch, subject
 from media import portrait
 from truefeed.stream.errors import MissingExtraError
 from truefeed.stream.motion import COLUMNS
-from truefeed.stream.values import Image
 from truefeed.train import moves
 from truefeed.train.blend import Subject, retime
 from truefeed.train.mesh import FaceMesh
-from truefeed.train.stretch import FRAMES, Coding, Stretch, coded, manipulated
-
-
-def stretch() -> Stretch:
-    """The portrait, moved a little from frame to frame; its corners are the same in all of them."""
-    plain = subject()
-    moves = np.stack([np.sin(np.arange(FRAMES) / 5), np.cos(np.arange(FRAMES) / 7)], 1).astype(np.float32)
-    meshes = [plain.mesh + move for move in moves]
-    return Stretch("p", [_moved(plain.image, move) for move in moves], meshes, [m[:5] for m in meshes])
-
-
-def _moved(image: Image, by: np.ndarray) -> Image:
-    matrix = np.array([[1, 0, by[0]], [0, 1, by[1]]], np.float32)
-    return np.asarray(cv2.warpAffine(image, matrix, image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE), np.uint8)
+from truefeed.train.stretch import FRAMES, Coding, coded, manipulated
 
 
 @pytest.mark.parametrize("swap", [False, True])
@@ -63,7 +49,7 @@ def test_codings_are_drawn_for_files_and_for_calls() -> None:
 
 def test_another_moment_changes_the_mouth_and_not_the_head() -> None:
     plain = subject()
-    moment = Subject(_moved(plain.image, np.array([6.0, 2.0])), plain.mesh + np.array([6, 2], np.float32))
+    moment = Subject(shifted(plain.image, np.array([6.0, 2.0])), plain.mesh + np.array([6, 2], np.float32))
     kinds = set()
     for seed in range(12):
         fake = retime(plain, moment, np.random.default_rng(seed))

@@ -43,6 +43,11 @@ class Table:
         np.savez(path, png=png, **columns)
 
 
+def stored_px(face: float) -> int:
+    """Return the side of the stored crop of a face of so many px: nothing is magnified much."""
+    return int(np.clip(round(face * SCALE / 2) * 2, 96, 544))
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m truefeed.train.clips", description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
@@ -61,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
                 continue
             face = largest(faces)
             px = face_px(face.points)
-            cut = crop(image, face.points, int(np.clip(round(px * SCALE / 2) * 2, 96, 544)), SCALE)
+            cut = crop(image, face.points, stored_px(px), SCALE)
             label = int(row["label"] == "fake")
             table.add(cut, clip=row["path"], label=label, method=row["method"], target=row["target_id"], px=px, time=t)
         if len(table) == before:

@@ -29,10 +29,10 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m truefeed.train.teach", description=__doc__)
     parser.add_argument("--bank", type=Path, required=True, help="a folder that truefeed.train.bank wrote or writes")
     parser.add_argument("--model", type=Path, required=True, help="the teacher, such as face-accurate.onnx")
-    parser.add_argument("--device", default="cpu", help="as `truefeed scan --device`")
+    parser.add_argument("--engine", default="cpu", help="what runs the teacher, as in `truefeed scan` (default cpu)")
     parser.add_argument("--follow", type=float, default=0.0, help="wait so many seconds for another chunk")
     args = parser.parse_args(argv)
-    teacher = load(args.model, args.device)
+    teacher = load(args.model, args.engine)
     size = card_of(teacher).input_size[0]
     folder = args.bank / str(size)
     if not chunks(folder):

@@ -21,7 +21,7 @@ from ..stream.faces.align import crop, face_px
 from ..stream.faces.detect import CenterFace
 from ..stream.values import Floats, Image
 from .blend import Fake, Subject, make, retime
-from .clips import Table
+from .clips import Table, stored_px
 from .faces import SCALE, rows
 from .mesh import FaceMesh
 from .stretch import FRAMES, Coding, Stretch, coded, stretches
@@ -54,20 +54,32 @@ def main(argv: list[str] | None = None) -> int:
             continue
         path = args.data / "clips" / row["path"]
         for stretch in islice(stretches(path, row["target_id"], detector, mesh, _SIDE), args.stretches):
-            donor = donor or Subject(stretch.images[0], stretch.mesh[0])
-            seed = int(rng.integers(1 << 31))
-            _keep(table, row, "real", stretch, stretch.images, how)
-            for kind in KINDS:
-                made = [_make(kind, donor, stretch, i, np.random.default_rng(seed)).image for i in range(FRAMES)]
-                _keep(table, row, kind, stretch, made, how)
-            donor = Subject(stretch.images[0], stretch.mesh[0])
+            here = Subject(stretch.images[0], stretch.mesh[0])
+            keep(table, row["path"], stretch, donor or here, how, int(rng.integers(1 << 31)))
+            donor = here
         sys.stderr.write(f"{row['path']}  {len(table)} faces\n")
     table.save(args.out)
     return 0
 
 
+def keep(table: Table, clip: str, stretch: Stretch, donor: Subject, how: Coding, seed: int) -> None:
+    """Put some frames of a stretch into the table, as they are and in every kind of fake, all coded alike.
+
+    Args:
+        table: takes three frames of each version; a fake belongs to the clip `CLIP#KIND`.
+        clip: its path, as manifests name it.
+        stretch: genuine frames.
+        donor: another person's face, for the swap.
+        how: the coding.
+        seed: of the treatment, which is the same for every frame of a fake.
+    """
+    _add(table, clip, "real", stretch, stretch.images, how)
+    for kind in KINDS:
+        made = [_make(kind, donor, stretch, i, np.random.default_rng(seed)).image for i in range(FRAMES)]
+        _add(table, f"{clip}#{kind}", kind, stretch, made, how)
+
+
 def _make(kind: str, donor: Subject, stretch: Stretch, number: int, rng: np.random.Generator) -> Fake:
-    """Manipulate a frame; the rng of every frame of a stretch begins alike, so that all get the same treatment."""
     subject = Subject(stretch.images[number], stretch.mesh[number])
     other = (number + _APART) % FRAMES
     kinds: dict[str, Callable[[], Fake]] = {
@@ -79,22 +91,15 @@ def _make(kind: str, donor: Subject, stretch: Stretch, number: int, rng: np.rand
     return kinds[kind]()
 
 
-def _keep(table: Table, row: dict[str, str], kind: str, stretch: Stretch, images: list[Image], how: Coding) -> None:
+def _add(table: Table, clip: str, method: str, stretch: Stretch, images: list[Image], how: Coding) -> None:
     frames = coded(images, how, np.random.default_rng(0))
     share = frames[0].shape[0] / images[0].shape[0]
     for number in _KEPT:
         points: Floats = (stretch.points[number] * share).astype(np.float32)
         px = face_px(points)
-        cut = crop(frames[number], points, int(np.clip(round(px * SCALE / 2) * 2, 96, 544)), SCALE)
-        table.add(
-            cut,
-            clip=row["path"] + ("" if kind == "real" else f"#{kind}"),
-            label=int(kind != "real"),
-            method=kind,
-            target=row["target_id"],
-            px=px,
-            time=number / 25,
-        )
+        cut = crop(frames[number], points, stored_px(px), SCALE)
+        told = {"clip": clip, "label": int(method != "real"), "method": method, "target": stretch.identity}
+        table.add(cut, **told, px=px, time=number / 25)
 
 
 if __name__ == "__main__":
