@@ -43,9 +43,9 @@ def _guarded(probe: Callable[[], Iterator[Check]]) -> Iterator[Check]:
 def _say(check: Check, before: list[Check], out: TextIO) -> None:
     if len(before) < 2 or before[-2].group != check.group:
         out.write(f"\n{check.group}\n" if len(before) > 1 else f"{check.group}\n")
-    out.write(f"  {_MARK[check.state]:<3}{check.name:<22} {check.detail}".rstrip() + "\n")
+    out.write(f"  {_MARK[check.state]:<3}{check.name:<26} {check.detail}".rstrip() + "\n")
     if check.fix and check.state != "ok":
-        out.write(f"     {'':<22} -> {check.fix}\n")
+        out.write(f"     {'':<26} -> {check.fix}\n")
     out.flush()
 
 
