@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,17 +130,20 @@ def card_of(engine: Engine) -> Card:
 
 
 def _encoder(path: Path, engine: str, threads: int) -> tuple[Engine, str]:
-    """Load the encoder, and say what the full one's sha256 is: a CPU takes half the time over eight bits."""
-    face = _load(path, "face", engine, threads)
+    """Load the encoder, on a CPU in eight bits where it can, and say what the full one's sha256 is."""
     small_path = int8_file(path)
-    if face.device != "cpu" or not small_path.is_file():
-        return face, face.sha256
-    small = _load(small_path, "face", "cpu", threads)
-    if card_of(small).training.get("int8_of") != face.sha256:
-        raise EngineError(
-            f"{small_path}: made of another encoder than {path}: run `truefeed export int8`, or remove it"
-        )
-    return small, face.sha256
+    if engine in ("auto", "cpu") and path.is_file() and small_path.is_file():
+        small = _load(small_path, "face", engine, threads)
+        if small.device == "cpu":
+            full = hashlib.sha256(path.read_bytes()).hexdigest()
+            if card_of(small).training.get("int8_of") != full:
+                raise EngineError(
+                    f"{small_path}: made of another encoder than {path}: run `truefeed export int8`, or remove it"
+                )
+            return small, full
+        small.close()
+    face = _load(path, "face", engine, threads)
+    return face, face.sha256
 
 
 def _fit(path: Path, sha256: str, device: str, window_path: Path, window: Engine) -> None:
