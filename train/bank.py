@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,7 +21,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from ..stream.values import Floats
 from .data import Pairs, PairSettings
 
 _CHUNK = 64
@@ -62,10 +62,15 @@ def _write(number: int) -> None:
         folder = args.out / str(size)
         masks = np.stack([mask for _, mask in found])
         np.save(folder / f"{number:06d}.mask.npy", (masks * 255).round().astype(np.uint8))
-        part = folder / f"{number:06d}.part"
-        with part.open("wb") as file:
-            np.save(file, np.stack([crops for crops, _ in found]))
-        part.rename(folder / f"{number:06d}.npy")
+        store(folder / f"{number:06d}.npy", np.stack([crops for crops, _ in found]))
+
+
+def store(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write at once or not at all: a training may be reading."""
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.save(file, array)
+    part.replace(path)
 
 
 def chunks(folder: Path) -> list[Path]:
@@ -119,45 +124,37 @@ class Bank(IterableDataset[tuple[Tensor, ...]]):
             if drawn % 50 == 49:
                 files = self.files()
             drawn += 1
-            crops, masks, logits = self.draw(files, rng)
+            crops, masks, *logits = self.draw(files, rng)
             both = np.stack([np.zeros_like(masks), masks], 1).astype(np.float32) / 255
-            batch = (torch.from_numpy(crops), torch.from_numpy(both))
-            yield (*batch, torch.from_numpy(logits)) if self.taught else batch
+            yield tuple(torch.from_numpy(array) for array in (crops, both, *logits))
 
-    def draw(
-        self, files: list[Path], rng: np.random.Generator
-    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], Floats]:
-        crops, masks, logits = [], [], []
+    def draw(self, files: list[Path], rng: np.random.Generator) -> list[npt.NDArray[Any]]:
         spread = max(_SPREAD, -(-self.batch // _CHUNK))
-        for count in np.diff(np.linspace(0, self.batch, spread + 1).astype(int)):
-            file = files[int(rng.integers(len(files)))]
-            rows = np.sort(rng.choice(_CHUNK, count, replace=False))
-            pixels, marks = np.load(file, mmap_mode="r")[rows], np.load(file.with_suffix(".mask.npy"))[rows]
-            if pixels.shape[2] != self.size:
-                pixels, marks = self._resized(pixels, marks, rng)
-            mirrored = rng.random() < 0.5
-            crops.append(pixels[:, :, :, ::-1] if mirrored else pixels)
-            masks.append(marks[:, :, ::-1] if mirrored else marks)
-            logits.append(np.load(taught(file))[rows] if self.taught else np.empty((count, 2), np.float32))
-        bgr = np.concatenate(crops)
-        return (
-            np.ascontiguousarray(bgr[..., ::-1].transpose(0, 1, 4, 2, 3)),
-            np.concatenate(masks),
-            np.concatenate(logits),
-        )
+        counts = np.diff(np.linspace(0, self.batch, spread + 1).astype(int))
+        crops, *others = map(np.concatenate, zip(*(self._some(files, int(n), rng) for n in counts), strict=True))
+        return [np.ascontiguousarray(crops[..., ::-1].transpose(0, 1, 4, 2, 3)), *others]
 
-    def _resized(
-        self, pixels: npt.NDArray[np.uint8], marks: npt.NDArray[np.uint8], rng: np.random.Generator
-    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        how = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_AREA, cv2.INTER_CUBIC]))
-        flat = pixels.reshape(-1, *pixels.shape[2:])
-        small = np.empty((len(flat), self.size, self.size, 3), np.uint8)
-        for i, picture in enumerate(flat):
-            small[i] = cv2.resize(picture, (self.size, self.size), interpolation=how)
-        side = self.size // 16
-        return small.reshape(*pixels.shape[:2], *small.shape[1:]), np.array(
-            [cv2.resize(mark, (side, side), interpolation=cv2.INTER_AREA) for mark in marks], np.uint8
-        ).reshape(-1, side, side)
+    def _some(self, files: list[Path], count: int, rng: np.random.Generator) -> tuple[npt.NDArray[Any], ...]:
+        """Draw pairs of one chunk: (n, 2, S, S, 3) BGR, (n, m, m) masks, and where it has a teacher (n, 2) logits."""
+        file = files[int(rng.integers(len(files)))]
+        rows = np.sort(rng.choice(_CHUNK, count, replace=False))
+        pixels, marks = np.load(file, mmap_mode="r")[rows], np.load(file.with_suffix(".mask.npy"))[rows]
+        if pixels.shape[2] != self.size:
+            how = int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_AREA, cv2.INTER_CUBIC]))
+            small = _resized(pixels.reshape(-1, *pixels.shape[2:]), self.size, how)
+            pixels = small.reshape(*pixels.shape[:2], *small.shape[1:])
+            marks = _resized(marks, self.size // 16, cv2.INTER_AREA)
+        if rng.random() < 0.5:
+            pixels, marks = pixels[:, :, :, ::-1], marks[:, :, ::-1]
+        return (pixels, marks, np.load(taught(file))[rows]) if self.taught else (pixels, marks)
+
+
+def _resized(pictures: npt.NDArray[np.uint8], side: int, how: int) -> npt.NDArray[np.uint8]:
+    """(n, S, S, ...) to (n, side, side, ...)."""
+    out = np.empty((len(pictures), side, side, *pictures.shape[3:]), np.uint8)
+    for i, picture in enumerate(pictures):
+        out[i] = cv2.resize(picture, (side, side), interpolation=how)
+    return out
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

@@ -18,8 +18,7 @@ import numpy as np
 from ..engines import load
 from ..stream.errors import ConfigError
 from ..stream.models import card_of
-from ..stream.values import Floats
-from .bank import chunks, taught
+from .bank import chunks, store, taught
 from .data import normalise
 
 _BATCH = 8
@@ -47,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
             logits = np.concatenate(
                 [teacher.run({"crops": rows[i : i + _BATCH]})["embedding"][:, -1] for i in range(0, len(rows), _BATCH)]
             )
-            _write(taught(file), logits.reshape(-1, 2))
+            store(taught(file), logits.reshape(-1, 2))
             done, last = done + 1, time.monotonic()
             if done % 50 == 0:
                 sys.stderr.write(f"{folder}: {done} chunks taught\n")
@@ -56,14 +55,6 @@ def main(argv: list[str] | None = None) -> int:
         time.sleep(1)
     sys.stderr.write(f"{folder}: {done} chunks taught by {teacher.sha256[:16]}\n")
     return 0
-
-
-def _write(path: Path, logits: Floats) -> None:
-    """Write at once or not at all: a training may be reading."""
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        np.save(file, np.asarray(logits, np.float32))
-    part.replace(path)
 
 
 if __name__ == "__main__":
