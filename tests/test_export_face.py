@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from checkpoints import write_encoder, write_head
 from faces import write
 from truefeed.engines import WEIGHTS
 from truefeed.export import face
 from truefeed.stream.models import Models, card_of
-from truefeed.train.networks import EncoderMean, EncoderSettings, FaceEncoder, HeadSettings, WindowHead
+from truefeed.train.networks import EncoderMean, EncoderSettings, FaceEncoder
 from truefeed.train.weights import read_encoder
 
 
-def _encoder(path: Path, seed: int) -> Path:
-    torch.manual_seed(seed)
-    model = FaceEncoder(EncoderSettings(embedding=4)).eval()
-    torch.save({"settings": asdict(model.settings), "average": model.state_dict(), "command": {"seed": seed}}, path)
-    return path
-
-
-def _head(path: Path) -> Path:
-    settings = HeadSettings(embedding=4, width=8, heads=2, rows=6)
-    torch.save({"settings": asdict(settings), "model": WindowHead(settings).state_dict(), "command": {}}, path)
-    return path
-
-
 def test_several_encoders_become_one_that_says_what_it_is_made_of(tmp_path: Path) -> None:
-    files = [_encoder(tmp_path / f"{seed}.pt", seed) for seed in (1, 2)]
+    files = [write_encoder(tmp_path / f"{seed}.pt", seed) for seed in (1, 2)]
     words = ["--encoder", *map(str, files), "--size", "64", "96", "--weight", "1", "0.5", "--half", "--name", "both"]
-    words += ["--faces", str(write(tmp_path / "faces")), "--head", str(_head(tmp_path / "head.pt"))]
+    words += ["--faces", str(write(tmp_path / "faces")), "--head", str(write_head(tmp_path / "head.pt"))]
     assert face.main([*words, "--out", str(tmp_path / "out")]) == 0
     models = Models.load("cpu", face_model=tmp_path / "out" / "both.onnx")
     card = card_of(models.face)

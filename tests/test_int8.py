@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 import onnx
 import pytest
-import torch
+from checkpoints import write_encoder, write_head
 from faces import write
 from truefeed.engines import WEIGHTS, EngineError, load
 from truefeed.export import face, quantize
 from truefeed.stream.errors import ConfigError
 from truefeed.stream.models import FACES, Models, card_of, int8_file
-from truefeed.train.networks import EncoderSettings, FaceEncoder, HeadSettings, WindowHead
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +23,8 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def full(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    torch.manual_seed(3)
-    model = FaceEncoder(EncoderSettings(embedding=4, own=0.25)).eval()
-    with torch.no_grad():
-        model.logit.weight.mul_(30)  # so that pictures differ
-    state = {"settings": asdict(model.settings), "average": model.state_dict(), "command": {}}
-    torch.save(state, folder / "encoder.pt")
-    settings = HeadSettings(embedding=4, width=8, heads=2, rows=6)
-    torch.save(
-        {"settings": asdict(settings), "model": WindowHead(settings).state_dict(), "command": {}}, folder / "h.pt"
-    )
-    words = ["--encoder", str(folder / "encoder.pt"), "--head", str(folder / "h.pt"), "--faces", str(faces)]
+    encoder = write_encoder(folder / "encoder.pt", 3, own=0.25, spread=30)  # so that pictures differ
+    words = ["--encoder", str(encoder), "--head", str(write_head(folder / "head.pt")), "--faces", str(faces)]
     assert face.main([*words, "--size", "64", "--out", str(folder)]) == 0
     return folder / "face.onnx"
 
