@@ -48,15 +48,25 @@ def main(argv: list[str] | None = None) -> int:
     rng = np.random.default_rng(args.seed)
     how = Coding("libx264", {"preset": "medium", "crf": str(args.crf)}, args.share, 0.0)
     detector, mesh = CenterFace(long_side=640), FaceMesh()
-    table, donor = Table(), None
-    for row in rows(args.data / "clips" / "manifest.csv"):
-        if not row["path"].startswith("dev/") or row["label"] != "real":
-            continue
+    table = Table()
+    people = [
+        row
+        for row in rows(args.data / "clips" / "manifest.csv")
+        if row["path"].startswith("dev/") and row["label"] == "real"
+    ]
+
+    def cut(row: dict[str, str], most: int) -> list[Stretch]:
         path = args.data / "clips" / row["path"]
-        for stretch in islice(stretches(path, row["target_id"], detector, mesh, _SIDE), args.stretches):
-            here = Subject(stretch.images[0], stretch.mesh[0])
-            keep(table, row["path"], stretch, donor or here, how, int(rng.integers(1 << 31)))
-            donor = here
+        return list(islice(stretches(path, row["target_id"], detector, mesh, _SIDE), most))
+
+    # Nobody is given a face of their own: each clip lends one to the next, the last to the first.
+    (lender,) = cut(people[-1], 1)
+    for row in people:
+        found = cut(row, args.stretches)
+        donor = Subject(lender.images[0], lender.mesh[0])
+        for stretch in found:
+            keep(table, row["path"], stretch, donor, how, int(rng.integers(1 << 31)))
+        lender = found[0] if found else lender
         sys.stderr.write(f"{row['path']}  {len(table)} faces\n")
     table.save(args.out)
     return 0
