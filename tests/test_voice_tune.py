@@ -16,7 +16,7 @@ from truefeed.train.voice_data import build  # noqa: E402
 from truefeed.train.voice_data import load as load_clips  # noqa: E402
 from truefeed.train.voice_front import Front  # noqa: E402
 from truefeed.train.voice_splits import FOLDS, half, leave_out, split  # noqa: E402
-from truefeed.train.voice_tune import pairs, tune  # noqa: E402
+from truefeed.train.voice_tune import Course, pairs, tune  # noqa: E402
 from voices import six_voices  # noqa: E402
 
 
@@ -42,7 +42,7 @@ def test_tuning_moves_the_encoder_and_keeps_its_normalisation(dataset: Path) -> 
     pytest.importorskip("pyworld")
     net = Front()
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    tune(net, pairs(build(dataset, 0), None), 2, 4, 0)
+    tune(net, pairs(build(dataset, 0), None), Course(2, 4, seed=0))
     moved = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
     assert any(name.startswith("encoder.convs.0") for name in moved)
     assert not any("running" in name for name in moved)
@@ -88,10 +88,10 @@ def test_tuning_goes_on_where_it_stopped(dataset: Path, tmp_path: Path) -> None:
     nets[1].load_state_dict(nets[0].state_dict())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(voice_tune, "KEEP", 2)
-        tune(nets[0], given, 3, 2, 0, part)
+        tune(nets[0], given, Course(3, 2, seed=0), part)
     state = torch.load(part, weights_only=True)
     assert state["step"] == 2
-    tune(nets[1], given, 3, 2, 0, None, state)
+    tune(nets[1], given, Course(3, 2, seed=0, workers=1), None, state)
     for one, other in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         torch.testing.assert_close(one, other)
 

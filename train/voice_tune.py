@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
 
 from ..stream.audio import RATE, level
 from ..stream.values import Floats
@@ -57,6 +58,23 @@ class Pairs:
     "(len(spoof),), of each to be drawn."
 
 
+@dataclass(frozen=True)
+class Course:
+    """How a training goes."""
+
+    steps: int = 1500
+    size: int = 8
+    "Windows of a batch, even."
+    rate: float = RATE_ENCODER
+    "Of the encoder, at its highest."
+    order: float = 0.0
+    "Weight of the loss on which of a pair is the copy, beside that on each by itself."
+    seed: int = 1
+    device: str = "cpu"
+    workers: int = 0
+    "Processes that make batches ahead."
+
+
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     torch.set_num_threads(args.threads)
@@ -72,7 +90,8 @@ def main(argv: list[str] | None = None) -> int:
     args.out.parent.mkdir(parents=True, exist_ok=True)
     part = args.out.with_suffix(".part")
     state = torch.load(part, map_location="cpu", weights_only=True) if args.resume and part.exists() else None
-    tune(front, pairs(clips, args.without), args.steps, args.batch_size, args.seed, part, state)
+    how = Course(args.steps, args.batch_size, args.rate, args.order, args.seed, args.device, args.workers)
+    tune(front, pairs(clips, args.without), how, part, state)
     torch.save({"model": front.state_dict(), "command": f"python -m truefeed.train.voice_tune {command}"}, args.out)
     part.unlink(missing_ok=True)
     return 0
@@ -88,6 +107,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--without", type=int, choices=range(HALVES), help="half of the folds to leave out")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch-size", type=int, default=8, help="windows, half of them genuine")
+    parser.add_argument("--rate", type=float, default=RATE_ENCODER, help="of the encoder, at its highest")
+    parser.add_argument("--order", type=float, default=0.0, help="weight of the loss on which of a pair is the copy")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make batches ahead; 0 = none")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--resume", action="store_true")
@@ -113,26 +136,20 @@ def pairs(clips: Sequence[Clip], without: int | None) -> Pairs:
     return Pairs([(c, own[c.path]) for c in genuine if c.path in own], spoof, odds / max(odds.sum(), 1.0))
 
 
-def tune(
-    front: Front, given: Pairs, steps: int, size: int, seed: int, part: Path | None = None, state: object = None
-) -> None:
+def tune(front: Front, given: Pairs, how: Course, part: Path | None = None, state: object = None) -> None:
     """Train front.encoder in place; its normalisation keeps the statistics it came with.
 
     Args:
         front: the network.
         given: what to learn from.
-        steps: of `size` windows.
-        size: windows of a batch, even.
-        seed: of the draws.
+        how: the course.
         part: where to keep a checkpoint.
         state: such a checkpoint, to go on from.
     """
-    encoder = front.encoder.eval()
-    scale, head = _scale(encoder, given, seed), nn.Linear(ROW, 1)
+    encoder = front.encoder.eval().to(how.device)
+    scale, head = _scale(encoder, given, how), nn.Linear(ROW, 1).to(how.device)
     nn.init.zeros_(head.weight)
-    groups = [
-        {"params": list(net.parameters()), "lr": rate} for net, rate in ((encoder, RATE_ENCODER), (head, RATE_HEAD))
-    ]
+    groups = [{"params": list(net.parameters()), "lr": rate} for net, rate in ((encoder, how.rate), (head, RATE_HEAD))]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     mean = copy.deepcopy(encoder)
     kept: dict[str, Any] = {"encoder": encoder, "head": head, "mean": mean, "optimizer": optimizer}
@@ -142,13 +159,16 @@ def tune(
         for name, one in kept.items():
             one.load_state_dict(state[name])
     losses = []
-    for step in range(begin, steps):
-        optimizer.param_groups[0]["lr"] = RATE_ENCODER * _rate(step / steps)
-        samples, labels = _batch(given, size, np.random.default_rng((seed, step)))
-        with autocast("cpu"):
-            moments = encoder(samples)
+    batches = DataLoader(_Batches(given, how, begin), batch_size=None, num_workers=how.workers)
+    for step, (samples, labels) in enumerate(batches, begin):
+        optimizer.param_groups[0]["lr"] = how.rate * _rate(step / how.steps)
+        with autocast(how.device):
+            moments = encoder(samples.to(how.device))
         x = ((row(moments.float()) - scale[0]) / scale[1]).clamp(-5, 5)
-        loss = F.binary_cross_entropy_with_logits(head(x)[:, 0], labels * 0.96 + 0.02)
+        logits = head(x)[:, 0]
+        loss = F.binary_cross_entropy_with_logits(logits, labels.to(how.device) * 0.96 + 0.02)
+        if how.order:
+            loss = loss + how.order * F.softplus(logits[::2] - logits[1::2]).mean()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
@@ -156,10 +176,23 @@ def tune(
         follow(mean, encoder, step, MEAN)
         losses.append(loss.item())
         if step % 20 == 19:
-            sys.stderr.write(f"step {step + 1} of {steps}  loss {np.mean(losses[-100:]):.3f}\n")
+            sys.stderr.write(f"step {step + 1} of {how.steps}  loss {np.mean(losses[-100:]):.3f}\n")
         if part and step % KEEP == KEEP - 1:
             torch.save({"step": step + 1} | {name: one.state_dict() for name, one in kept.items()}, part)
-    front.encoder = mean
+    front.encoder = mean.cpu()
+
+
+class _Batches(Dataset[tuple[Tensor, Tensor]]):
+    """The batches of a course from one of its steps on, each drawn by its own number: see _batch."""
+
+    def __init__(self, given: Pairs, how: Course, begin: int) -> None:
+        self.given, self.how, self.begin = given, how, begin
+
+    def __len__(self) -> int:
+        return self.how.steps - self.begin
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return _batch(self.given, self.how.size, np.random.default_rng((self.how.seed, self.begin + index)))
 
 
 def _rate(done: float) -> float:
@@ -167,10 +200,10 @@ def _rate(done: float) -> float:
 
 
 @torch.no_grad()
-def _scale(encoder: nn.Module, given: Pairs, seed: int) -> tuple[Tensor, Tensor]:
+def _scale(encoder: nn.Module, given: Pairs, how: Course) -> tuple[Tensor, Tensor]:
     """Mean and spread of the pooled activations as they come."""
-    batches = [_batch(given, 8, np.random.default_rng((seed, 1 << 30, i)))[0] for i in range(12)]
-    rows = torch.cat([row(encoder(samples)) for samples in batches])
+    batches = [_batch(given, 8, np.random.default_rng((how.seed, 1 << 30, i)))[0] for i in range(12)]
+    rows = torch.cat([row(encoder(samples.to(how.device))) for samples in batches])
     return rows.mean(0), rows.std(0) + 1e-3
 
 
