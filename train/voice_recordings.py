@@ -1,8 +1,9 @@
-"""Genuine speech of recordings that no training hears: `python -m truefeed.train.voice_recordings`.
+"""Genuine speech of many recordings, to learn from and to be measured on: `python -m truefeed.train.voice_recordings`.
 
 A model that knows genuine speech of ten corpora may take the sound of an eleventh for the trace of a machine. Telephone
 prompts, and games that speak to children, were recorded by some forty people with as many microphones in over twenty
-languages, and Debian has them. The folder of --packages holds them unpacked, each in a folder of its name:
+languages, and Debian has them. `--split train` writes those of LEARNT, of which trainings hear, `dev` those of the
+other packages, of which none does. The folder of --packages holds them unpacked, each in a folder of its name:
 
     for package in $(python -m truefeed.train.voice_recordings --list); do
         apt-get download $package && dpkg-deb -x ${package}_*.deb PACKAGES/$package
@@ -44,6 +45,7 @@ PACKAGES = {
     "tuxpaint-stamps-default": ("GPL-2+", "usr/share/tuxpaint/stamps/**/*_desc_*.ogg"),
 }
 "Licence, and where the sounds lie."
+LEARNT = frozenset(name for name in PACKAGES if name.startswith(("asterisk-core-sounds", "ktuberling")))
 _ENDINGS, _LEAST = (".ogg", ".wav", ".g722", ".gsm"), 2000
 "Of sounds, and their bytes: some are empty."
 SHORTEST = 1.5
@@ -59,6 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="print the names of the packages and end")
     parser.add_argument("--packages", type=Path, help="folder of the unpacked packages")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--split", choices=("train", "dev"), default="dev", help="train: what may be learnt from")
     parser.add_argument("--count", type=int, default=12, help="clips of each recording")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
@@ -70,6 +73,8 @@ def main(argv: list[str] | None = None) -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     rows: list[list[str]] = []
     for package, (licence, pattern) in PACKAGES.items():
+        if (package in LEARNT) != (args.split == "train"):
+            continue
         folder = args.packages / package
         if not folder.is_dir():
             raise ConfigError(f"{folder}: no such folder; unpack the Debian package {package} there")
@@ -81,7 +86,7 @@ def main(argv: list[str] | None = None) -> int:
                 path = f"{source}-{len(rows):04d}.flac"
                 write(args.out / path, clip)
                 about = [f"{len(clip) / RATE:.2f}", f"{licence}, Debian package {package}"]
-                rows.append([path, "dev", "bonafide", "real", source, source, *about])
+                rows.append([path, args.split, "bonafide", "real", source, source, *about])
             sys.stderr.write(f"{source}: {sum(row[4] == source for row in rows)} clips\n")
     write_manifest(args.out, rows)
     return 0

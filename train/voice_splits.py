@@ -8,7 +8,7 @@ from zlib import crc32
 from .voice_data import Clip
 
 FOLDS: tuple[frozenset[str], ...] = (
-    frozenset({"hifigan", "hifigan_demo", "copy-hifigan", "vits_demo"}),
+    frozenset({"hifigan", "hifigan_demo", "vits_demo"}),
     frozenset({"lyra", "flowavenet", "speedyspeech", "classic"}),
     frozenset({"world", "copy-world", "griffinlim", "copy-griffinlim", "styletts", "adaspeech"}),
     frozenset({"kokoro", "hibari", "piper", "diffgan", "fastspeech2"}),

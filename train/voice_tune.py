@@ -65,10 +65,6 @@ class Course:
     steps: int = 1500
     size: int = 8
     "Windows of a batch, even."
-    rate: float = RATE_ENCODER
-    "Of the encoder, at its highest."
-    order: float = 0.0
-    "Weight of the loss on which of a pair is the copy, beside that on each by itself."
     seed: int = 1
     device: str = "cpu"
     workers: int = 0
@@ -90,7 +86,7 @@ def main(argv: list[str] | None = None) -> int:
     args.out.parent.mkdir(parents=True, exist_ok=True)
     part = args.out.with_suffix(".part")
     state = torch.load(part, map_location="cpu", weights_only=True) if args.resume and part.exists() else None
-    how = Course(args.steps, args.batch_size, args.rate, args.order, args.seed, args.device, args.workers)
+    how = Course(args.steps, args.batch_size, args.seed, args.device, args.workers)
     tune(front, pairs(clips, args.without), how, part, state)
     torch.save({"model": front.state_dict(), "command": f"python -m truefeed.train.voice_tune {command}"}, args.out)
     part.unlink(missing_ok=True)
@@ -107,8 +103,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--without", type=int, choices=range(HALVES), help="half of the folds to leave out")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch-size", type=int, default=8, help="windows, half of them genuine")
-    parser.add_argument("--rate", type=float, default=RATE_ENCODER, help="of the encoder, at its highest")
-    parser.add_argument("--order", type=float, default=0.0, help="weight of the loss on which of a pair is the copy")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=0, help="processes that make batches ahead; 0 = none")
     parser.add_argument("--seed", type=int, default=1)
@@ -149,7 +143,9 @@ def tune(front: Front, given: Pairs, how: Course, part: Path | None = None, stat
     encoder = front.encoder.eval().to(how.device)
     scale, head = _scale(encoder, given, how), nn.Linear(ROW, 1).to(how.device)
     nn.init.zeros_(head.weight)
-    groups = [{"params": list(net.parameters()), "lr": rate} for net, rate in ((encoder, how.rate), (head, RATE_HEAD))]
+    groups = [
+        {"params": list(net.parameters()), "lr": rate} for net, rate in ((encoder, RATE_ENCODER), (head, RATE_HEAD))
+    ]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
     mean = copy.deepcopy(encoder)
     kept: dict[str, Any] = {"encoder": encoder, "head": head, "mean": mean, "optimizer": optimizer}
@@ -161,14 +157,11 @@ def tune(front: Front, given: Pairs, how: Course, part: Path | None = None, stat
     losses = []
     batches = DataLoader(_Batches(given, how, begin), batch_size=None, num_workers=how.workers)
     for step, (samples, labels) in enumerate(batches, begin):
-        optimizer.param_groups[0]["lr"] = how.rate * _rate(step / how.steps)
+        optimizer.param_groups[0]["lr"] = RATE_ENCODER * _rate(step / how.steps)
         with autocast(how.device):
             moments = encoder(samples.to(how.device))
         x = ((row(moments.float()) - scale[0]) / scale[1]).clamp(-5, 5)
-        logits = head(x)[:, 0]
-        loss = F.binary_cross_entropy_with_logits(logits, labels.to(how.device) * 0.96 + 0.02)
-        if how.order:
-            loss = loss + how.order * F.softplus(logits[::2] - logits[1::2]).mean()
+        loss = F.binary_cross_entropy_with_logits(head(x)[:, 0], labels.to(how.device) * 0.96 + 0.02)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
