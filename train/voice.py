@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from ..engines import load as load_engine
 from .metrics import auc, eer
-from .voice_data import Clip, licences
+from .voice_data import Clip, licences, sources
 from .voice_data import load as load_clips
 from .voice_net import VoiceNet, VoiceSettings
 from .voice_nuisance import directions
@@ -34,6 +34,8 @@ WARM = 0.3
 "Share of the steps over which the rate rises."
 OFFSET = 10.0
 "Scale of a domain's offset, so that it moves faster than the weights."
+FURTHER = 0.1
+"Weight of a window of further recordings, which are many: enough of them to be known, not enough to be the measure."
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -41,11 +43,12 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     cache = args.cache or args.out
-    clips = load_clips(args.dataset, cache / "clips.npz", args.seed, args.extra)
+    clips = load_clips(args.dataset, cache / "clips.npz", args.seed, [*args.extra, *args.recordings])
+    further = frozenset().union(*(sources(folder) for folder in args.recordings))
     without = None if args.fold is None else half(args.fold)
     rows = load_rows(clips, load_engine(args.front, "cpu", threads=1), cache, without)
-    lessons, out = _lessons(clips, rows, args.fold)
-    model = _scaled(lessons)
+    lessons, out = _lessons(clips, rows, args.fold, further)
+    model = _scaled(lessons, further)
     lessons.values = model.normal(lessons.values)
     offsets = nn.Parameter(torch.zeros(int(lessons.domains.max()) + 1))
     groups: list[dict[str, Any]] = [{"params": model.members.parameters()}, {"params": [offsets], "weight_decay": 0.01}]
@@ -95,8 +98,10 @@ class Lessons:
     "(n,), the clip that each is a window of."
 
 
-def _lessons(clips: Sequence[Clip], rows: Rows, fold: int | None) -> tuple[Lessons, list[int]]:
-    """Return what to learn from, and the indices of the clips that are held out."""
+def _lessons(
+    clips: Sequence[Clip], rows: Rows, fold: int | None, further: frozenset[str] = frozenset()
+) -> tuple[Lessons, list[int]]:
+    """Return what to learn from, of which the sources `further` weigh FURTHER, and the indices of what is held out."""
     kept, out = split(clips, fold)
     chosen, held = {id(clip) for clip in kept}, {id(clip) for clip in out}
     mine = (rows.part == LEARN) & np.array([id(clips[i]) in chosen for i in rows.clip])
@@ -104,18 +109,22 @@ def _lessons(clips: Sequence[Clip], rows: Rows, fold: int | None) -> tuple[Lesso
     lessons = Lessons(
         torch.from_numpy(rows.values[mine].astype(np.float32)),
         torch.tensor([float(c.fake) for c in owners]),
-        torch.from_numpy(_odds(owners)),
+        torch.from_numpy(_odds(owners, further)),
         torch.from_numpy(_domains(owners)),
         owners,
     )
     return lessons, [i for i, clip in enumerate(clips) if id(clip) in held]
 
 
-def _scaled(lessons: Lessons) -> VoiceNet:
-    """Return perceptrons, from chance, that know the scale of these rows and what not to read in them."""
+def _scaled(lessons: Lessons, further: frozenset[str] = frozenset()) -> VoiceNet:
+    """Return perceptrons, from chance, that know the scale of these rows and what not to read in them.
+
+    Where the sources `further` differ is read all the same: without that, too much would be gone.
+    """
     centre, spread = lessons.values.mean(0), lessons.values.std(0) + 1e-3
     x = (lessons.values - centre) / spread
-    taken = directions(x.numpy(), lessons.owners)
+    ours = [i for i, clip in enumerate(lessons.owners) if clip.source not in further]
+    taken = directions(x[ours].numpy(), [lessons.owners[i] for i in ours])
     model = VoiceNet(VoiceSettings(size=x.shape[1], nuisances=len(taken)))
     model.centre.copy_(centre)
     model.spread.copy_(spread)
@@ -137,6 +146,9 @@ def _parser() -> argparse.ArgumentParser:
         "--front", type=Path, required=True, help="front.onnx of `python -m truefeed.export.voice_front`"
     )
     parser.add_argument("--extra", type=Path, nargs="*", default=[], help="further folders of the same form")
+    parser.add_argument(
+        "--recordings", type=Path, nargs="*", default=[], help="the same, drawn seldom: folders of voice_recordings"
+    )
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--fold", type=int, choices=range(len(FOLDS)), help="hold these families and speakers out")
@@ -148,14 +160,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _odds(owners: Sequence[Clip]) -> npt.NDArray[np.float64]:
-    """Chance of each window to be drawn: labels alike, and within a label a family by the square root of its size."""
+def _odds(owners: Sequence[Clip], further: frozenset[str] = frozenset()) -> npt.NDArray[np.float64]:
+    """Chance of each window to be drawn: labels alike, and within a label a family by the square root of its size.
+
+    Those of the sources `further` are drawn the less by FURTHER.
+    """
     odds = np.zeros(len(owners))
+    weights = np.array([FURTHER if clip.source in further else 1.0 for clip in owners])
     for fake in (False, True):
         where = [i for i, clip in enumerate(owners) if clip.fake == fake]
         names = [owners[i].family if fake else owners[i].source for i in where]
         _, member, counts = np.unique(names, return_inverse=True, return_counts=True)
-        share = (1 / np.sqrt(counts))[member]
+        share = (1 / np.sqrt(counts))[member] * weights[where]
         odds[where] = share / share.sum()
     return odds
 
@@ -212,7 +228,7 @@ def _save(
         "front": hashlib.sha256(args.front.read_bytes()).hexdigest(),
         "settings": asdict(model.settings),
         "seed": args.seed,
-        "data": [line for folder in (args.dataset, *args.extra) for line in licences(folder)],
+        "data": [line for folder in (args.dataset, *args.extra, *args.recordings) for line in licences(folder)],
         "command": f"truefeed train voice {command}",
     }
     part = path.with_suffix(".part")

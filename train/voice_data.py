@@ -86,6 +86,11 @@ def licences(folder: Path) -> list[str]:
     return [f"{source}: {count} {label} clips, {licence}" for (source, label, licence), count in sorted(keys.items())]
 
 
+def sources(folder: Path) -> frozenset[str]:
+    """Return the sources that a manifest names."""
+    return frozenset(row["source"] for row in _rows(folder))
+
+
 def read(path: Path) -> Floats:
     """Decode a sound file of any kind to 16 kHz mono."""
     with av.open(str(path), metadata_errors="replace") as container:

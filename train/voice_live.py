@@ -19,8 +19,14 @@ from .voice_score import WINDOW
 from .voice_splits import half, split
 
 Heard = Sequence[tuple[VoiceVerdict, Verdict]]
-KINDS = {"librispeech_tc100": "read, close, clean", "ravdess": "expressive", "pyannote_meeting": "meeting, far field"}
-"Kinds of genuine speech by source; the rest are demo pages: read, studio."
+KINDS = {
+    "librispeech_tc100": "read, close, clean",
+    "ravdess": "expressive",
+    "pyannote_meeting": "meeting, far field",
+    "asterisk": "telephone prompts",
+    "ktuberling": "words, at home",
+}
+"Kinds of genuine speech by source or package; the rest are demo pages: read, studio."
 
 
 def alarms(
@@ -94,6 +100,7 @@ def outcome(name: str, parts: Sequence[tuple[Heard, float, list[Alert]]], out: T
 def _groups(held: Sequence[Clip]) -> dict[str, list[Clip]]:
     groups: dict[str, list[Clip]] = {}
     for clip in held:
-        name = f"spoof: {clip.family}" if clip.fake else f"genuine: {KINDS.get(clip.source, 'demo pages')}"
+        kind = KINDS.get(clip.source.split("-")[0], "demo pages")
+        name = f"spoof: {clip.family}" if clip.fake else f"genuine: {kind}"
         groups.setdefault(name, []).append(clip)
     return groups

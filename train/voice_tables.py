@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +27,12 @@ class Answers:
     def labels(self) -> npt.NDArray[np.int64]:
         return np.array([int(c.fake) for c in self.clips])
 
-    def only(self, family: str | None = None, domain: str | None = None) -> Answers:
-        """Of one family against genuine speech, all of it or that of one domain."""
+    def only(self, family: str | None = None, sources: Collection[str] | None = None) -> Answers:
+        """Of one family against genuine speech, all of it or that of some sources."""
         chosen = [
             i
             for i, c in enumerate(self.clips)
-            if (family is None or c.family in (family, "real")) and (domain is None or c.fake or c.domain == domain)
+            if (family is None or c.family in (family, "real")) and (sources is None or c.fake or c.source in sources)
         ]
         return Answers(self.logits[chosen], [self.clips[i] for i in chosen])
 
