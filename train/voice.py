@@ -34,7 +34,7 @@ WARM = 0.3
 "Share of the steps over which the rate rises."
 OFFSET = 10.0
 "Scale of a domain's offset, so that it moves faster than the weights."
-FURTHER = 0.1
+FURTHER = 0.03
 "Weight of a window of further recordings, which are many: enough of them to be known, not enough to be the measure."
 
 
