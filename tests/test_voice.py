@@ -13,13 +13,12 @@ import pytest
 torch = pytest.importorskip("torch")
 soundfile = pytest.importorskip("soundfile")
 
-from truefeed.engines import WEIGHTS, Card, Engine, load  # noqa: E402
+from truefeed.engines import WEIGHTS, Card, load  # noqa: E402
 from truefeed.export import voice as exporting  # noqa: E402
 from truefeed.export import voice_front as exporting_front  # noqa: E402
 from truefeed.export import voice_start  # noqa: E402
 from truefeed.stream.audio import RATE, level  # noqa: E402
 from truefeed.stream.errors import TruefeedError  # noqa: E402
-from truefeed.stream.values import Floats  # noqa: E402
 from truefeed.train import voice, voice_rows  # noqa: E402
 from truefeed.train.channel import disturbed, lossy, through  # noqa: E402
 from truefeed.train.metrics import auc  # noqa: E402
@@ -27,24 +26,13 @@ from truefeed.train.voice_copies import KINDS, copy  # noqa: E402
 from truefeed.train.voice_data import VERSIONS, Clip, family, read  # noqa: E402
 from truefeed.train.voice_front import ROW, Front, pretrained  # noqa: E402
 from truefeed.train.voice_net import VoiceNet, VoiceSettings  # noqa: E402
+from truefeed.train.voice_score import logit, seconds, window_row  # noqa: E402
 from truefeed.train.voice_score import read as read_net  # noqa: E402
-from truefeed.train.voice_score import seconds, window_row  # noqa: E402
 from truefeed.train.voice_tables import Answers, cell, min_dcf  # noqa: E402
 from voices import six_voices, voiced  # noqa: E402
 
 DATA = Path(os.environ.get("TRUEFEED_DATA", Path(__file__).parents[2] / "shared" / "data")) / "voice"
 CODECS = [("libopus", 16000), ("libmp3lame", 32000), ("aac", 32000), ("pcm_mulaw", 64000), ("g722", 64000)]
-
-
-def _logit(engine: Engine, samples: Floats) -> float:
-    """What a model says after the last second of speech, as the live path asks it."""
-    assert engine.card is not None
-    past, logit = np.zeros((1, engine.card.input_size[1]), np.float32), 0.0
-    for count, second in enumerate(seconds(samples)):
-        given = {"samples": second[None], "past": past, "count": np.full((1, 1), count, np.float32)}
-        found = engine.run(given)
-        logit, past = float(found["logit"][0]), past + found["moments"]
-    return logit
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +173,7 @@ def test_training_goes_on_where_it_stopped_and_the_export_is_proved(dataset: Pat
         plain = net(torch.from_numpy(window_row(load(front, "cpu"), samples)[None])).numpy()
     assert len(seconds(samples)) == 3
     # No results were given, so both answers are as likely at 0; three seconds weigh as 3/5 beside the 2/4 of two.
-    np.testing.assert_allclose(_logit(engine, samples), plain[0] * 6 / 5, atol=1e-3)
+    np.testing.assert_allclose(logit(engine, samples), plain[0] * 6 / 5, atol=1e-3)
     other = tmp_path / "other.onnx"
     other.write_bytes(b"another")
     with pytest.raises(TruefeedError, match=r"other\.onnx"):
@@ -233,6 +221,6 @@ def test_the_shipped_model_tells_copies_from_the_voices_they_copy() -> None:
     engine = load(WEIGHTS / "voice.onnx", "cpu")
     with (DATA / "manifest.csv").open() as file:
         rows = [line for line in csv.DictReader(file) if line["split"] == "dev"][::3]
-    logits = [_logit(engine, read(DATA / line["path"])) for line in rows]
+    logits = [logit(engine, read(DATA / line["path"])) for line in rows]
     labels = np.array([int(line["label"] == "spoof") for line in rows])
     assert auc(labels, np.array(logits)) > 0.75

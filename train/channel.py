@@ -89,20 +89,20 @@ def disturbed(samples: Floats, rng: np.random.Generator) -> Floats:
     """Send samples through a room, noise, a tone control, RawBoost-like distortion and band edges, each at times."""
     x = samples.astype(np.float32)
     if rng.random() < 0.25:
-        x = _room(x, rng)
+        x = room(x, rng)
     if rng.random() < 0.5:
         x = _tone(x, rng)
     if rng.random() < 0.25:
         x = _distorted(x, rng)
     if rng.random() < 0.5:
-        x = _noisy(x, rng)
+        x = noisy(x, rng)
     if rng.random() < 0.1:
         top = float(np.abs(x).max()) * rng.uniform(0.2, 0.7)
         x = np.clip(x, -top, top)
-    return _band(x, rng) if rng.random() < 0.5 else x
+    return band(x, rng) if rng.random() < 0.5 else x
 
 
-def _room(x: Floats, rng: np.random.Generator) -> Floats:
+def room(x: Floats, rng: np.random.Generator) -> Floats:
     """An exponentially decaying noise as the impulse response (Polack's model)."""
     decay = rng.uniform(0.1, 0.7)
     time = np.arange(int(decay * RATE)) / RATE
@@ -133,7 +133,7 @@ def _distorted(x: Floats, rng: np.random.Generator) -> Floats:
     return np.asarray(out, np.float32)
 
 
-def _noisy(x: Floats, rng: np.random.Generator) -> Floats:
+def noisy(x: Floats, rng: np.random.Generator) -> Floats:
     """Coloured noise, -1 dB to -9 dB an octave or white, 8 to 45 dB under the speech, at times hum."""
     spectrum = np.fft.rfft(rng.standard_normal(len(x)))
     spectrum /= np.maximum(np.arange(len(spectrum)), 20.0) ** rng.uniform(0.0, 1.3)
@@ -146,7 +146,7 @@ def _noisy(x: Floats, rng: np.random.Generator) -> Floats:
     return np.asarray(x + noise * scale, np.float32)
 
 
-def _band(x: Floats, rng: np.random.Generator) -> Floats:
+def band(x: Floats, rng: np.random.Generator) -> Floats:
     """Band edges: 20 to 300 Hz below, 3.4 to 7.9 kHz above."""
     low = rng.choice([20.0, 60.0, 100.0, 300.0])
     high = 3400.0 if rng.random() < 0.15 else rng.uniform(4500.0, 7900.0)

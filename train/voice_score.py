@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ..engines import Engine
 from ..stream.audio.prepare import RATE, level
 from ..stream.values import Floats
-from .voice_front import row
+from .voice_front import ROW, row
 from .voice_net import VoiceNet, VoiceSettings
 
 LEAST = RATE // 2
@@ -86,3 +86,13 @@ def window_row(front: Engine, samples: Floats) -> Floats:
     """Return the row (ROW,) of a window of speech (n,)."""
     moments = np.asarray(front.run({"samples": seconds(samples)})["moments"], np.float32)
     return np.asarray(heard_row(moments)[0].numpy(), np.float32)
+
+
+def logit(engine: Engine, samples: Floats) -> float:
+    """Return what a whole model says of a window of speech (n,), heard second by second as the live path hears it."""
+    past, said = np.zeros((1, ROW), np.float32), 0.0
+    for count, second in enumerate(seconds(samples)):
+        given = {"samples": second[None], "past": past, "count": np.full((1, 1), count, np.float32)}
+        found = engine.run(given)
+        said, past = float(found["logit"][0]), past + found["moments"]
+    return said
