@@ -102,25 +102,20 @@ def read(path: Path) -> Floats:
 
 def genuine(folder: Path) -> list[Clip]:
     """Read a folder's genuine clips as they are, without copies and codecs."""
-    clips = []
-    for row in _rows(folder):
-        if row["label"] == "bonafide":
-            about = {name: row[name] for name in ("source", "speaker", "split", "path")}
-            samples = _stored(level(read(folder / row["path"])))[None]
-            clips.append(Clip(samples, False, row["generator"], "real", **about))
-    return clips
+    rows = [row for row in _rows(folder) if row["label"] == "bonafide"]
+    return [_plain(row, level(read(folder / row["path"]))) for row in rows]
 
 
 def dev(folder: Path) -> list[Clip]:
-    """Read a folder's `dev` clips, prepared as the live path does it, without codecs; not those without speech."""
-    clips = []
-    for row in _rows(folder):
-        if row["split"] == "dev":
-            samples = prepare(read(folder / row["path"]))[: round(LONGEST * RATE)]
-            about = {name: row[name] for name in ("source", "speaker", "split", "path")}
-            fake, group = row["label"] == "spoof", family(row["generator"], row["source"])
-            clips.append(Clip(_stored(samples)[None], fake, row["generator"], group, **about))
-    return [clip for clip in clips if clip.samples.shape[1]]
+    """Read a folder's `dev` clips, prepared as the live path does it, without codecs."""
+    rows = [row for row in _rows(folder) if row["split"] == "dev"]
+    return [_plain(row, prepare(read(folder / row["path"]))) for row in rows]
+
+
+def _plain(row: dict[str, str], samples: Floats) -> Clip:
+    about = {name: row[name] for name in ("source", "speaker", "split", "path")}
+    group = family(row["generator"], row["source"])
+    return Clip(_stored(samples)[None], row["label"] == "spoof", row["generator"], group, **about)
 
 
 def build(folder: Path, seed: int) -> list[Clip]:

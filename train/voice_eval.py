@@ -111,30 +111,29 @@ def _folds(
 
     The tables are of genuine speech of the data set's own sources, `known`; what else there is of it, a line tells.
     """
-    everything: dict[str, list[Answers]] = {TWO: [], OPUS: []}
+    asked: dict[str, list[Answers]] = {TWO: [], OPUS: []}
     others: dict[str, list[float]] = {TWO: [], OPUS: []}
     families: dict[str, dict[str, list[float]]] = {}
     counts: dict[str, str] = {}
-    pooled: dict[str, list[Answers]] = {TWO: [], OPUS: []}
     for fold, model in runs:
-        asked = {name: ask(model, rows[half(fold)], clips, split(clips, fold)[1], name) for name in (TWO, OPUS)}
-        answers = {name: part.only(sources=known) for name, part in asked.items()}
-        for name, part in asked.items():
-            everything[name].append(part)
-            pooled[name].append(answers[name])
+        answers: dict[str, Answers] = {}
+        for name, parts in asked.items():
+            part = ask(model, rows[half(fold)], clips, split(clips, fold)[1], name)
+            parts.append(part)
+            answers[name] = part.only(sources=known)
             further = part.only(sources={clip.source for clip in part.clips} - known)
             if not all(clip.fake for clip in further.clips):
-                apart = [further.only(family) for family in sorted({c.family for c in further.clips if c.fake})]
-                others[name] += [auc(one.labels, one.logits) for one in apart]
+                others[name] += further.by_family()
         for family in sorted({c.family for c in answers[TWO].clips if c.fake}):
             families[family] = {name: cell(part.only(family)) for name, part in answers.items()}
             counts[family] = count(answers[TWO].only(family))
-    every = {name: _joined(parts) for name, parts in pooled.items()}
+    pooled = {name: _joined(parts) for name, parts in asked.items()}
+    every = {name: part.only(sources=known) for name, part in pooled.items()}
     families["all pooled"] = {name: cell(part) for name, part in every.items()}
     counts["all pooled"] = count(every[TWO])
     out.write(f"Families and speakers left out, AUC [95%] / EER:\n\n{table(families, counts)}\n")
     each = [row for name, row in families.items() if name != "all pooled"]
-    means = {name: [round(float(np.nanmean([row[name][k] for row in each])), 3) for k in (0, 3)] for name in pooled}
+    means = {name: [round(float(np.nanmean([row[name][k] for row in each])), 3) for k in (0, 3)] for name in every}
     out.write("Mean over families: " + "; ".join(f"{n} AUC {v[0]}, EER {v[1]}" for n, v in means.items()) + "\n")
     if others[TWO]:
         means |= {f"{name}, other recordings": [round(float(np.mean(values)), 3)] for name, values in others.items()}
@@ -145,7 +144,7 @@ def _folds(
     dcf = round(min_dcf(every[TWO].labels, every[TWO].logits), 3)
     out.write(f"minDCF (spoof 5%, a false alarm costs 10 misses), pooled: {dcf}\n\n")
     summary |= {"unseen_families": families, "unseen_mean": means, "within_domain": within, "min_dcf": dcf}
-    return _joined(everything[TWO])
+    return pooled[TWO]
 
 
 def _joined(parts: Sequence[Answers]) -> Answers:

@@ -97,10 +97,15 @@ def outcome(name: str, parts: Sequence[tuple[Heard, float, list[Alert]]], out: T
     return row
 
 
+def package(clip: Clip) -> str:
+    """Where a recording is from: its source is called after package and language; other sources have no parts."""
+    return clip.source.split("-")[0]
+
+
 def _groups(held: Sequence[Clip]) -> dict[str, list[Clip]]:
     groups: dict[str, list[Clip]] = {}
     for clip in held:
-        kind = KINDS.get(clip.source.split("-")[0], "demo pages")
+        kind = KINDS.get(package(clip), "demo pages")
         name = f"spoof: {clip.family}" if clip.fake else f"genuine: {kind}"
         groups.setdefault(name, []).append(clip)
     return groups

@@ -2,8 +2,8 @@
 
 A model that knows genuine speech of ten corpora may take the sound of an eleventh for the trace of a machine. Telephone
 prompts, and games that speak to children, were recorded by some forty people with as many microphones in over twenty
-languages, and Debian has them. `--split train` writes those of LEARNT, of which trainings hear, `dev` those of the
-other packages, of which none does. The folder of --packages holds them unpacked, each in a folder of its name:
+languages, and Debian has them. `--split train` writes those of LEARNT, which trainings hear, `dev` those of the
+other packages, which none does. The folder of --packages holds them unpacked, each in a folder of its name:
 
     for package in $(python -m truefeed.train.voice_recordings --list); do
         apt-get download $package && dpkg-deb -x ${package}_*.deb PACKAGES/$package
@@ -46,6 +46,7 @@ PACKAGES = {
 }
 "Licence, and where the sounds lie."
 LEARNT = frozenset(name for name in PACKAGES if name.startswith(("asterisk-core-sounds", "ktuberling")))
+"Packages that trainings may hear; the others measure."
 _ENDINGS, _LEAST = (".ogg", ".wav", ".g722", ".gsm"), 2000
 "Of sounds, and their bytes: some are empty."
 SHORTEST = 1.5

@@ -36,6 +36,11 @@ class Answers:
         ]
         return Answers(self.logits[chosen], [self.clips[i] for i in chosen])
 
+    def by_family(self) -> list[float]:
+        """AUC of each family against all genuine speech, in the order of their names."""
+        parts = [self.only(family) for family in sorted({c.family for c in self.clips if c.fake})]
+        return [auc(part.labels, part.logits) for part in parts]
+
 
 def min_dcf(labels: npt.NDArray[np.integer], scores: Numbers, prior: float = 0.05, alarm: float = 10.0) -> float:
     """Least detection cost, normalised by that of the better constant answer; spoof is the class to be found.

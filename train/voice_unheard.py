@@ -22,11 +22,10 @@ from ..engines import Engine, load
 from ..stream.audio import RATE
 from ..stream.models import card_of
 from ..stream.values import Alert
-from .metrics import auc
 from .voice_data import Clip, genuine
 from .voice_data import load as load_clips
 from .voice_eval import ask, trainings
-from .voice_live import Heard, outcome
+from .voice_live import Heard, outcome, package
 from .voice_net import VoiceNet
 from .voice_observe import joined, listen, raised
 from .voice_rows import OPUS, TWO, compute
@@ -65,11 +64,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def package(clip: Clip) -> str:
-    """Where a recording is from: its source is called after package and language."""
-    return clip.source.split("-")[0]
-
-
 def against(
     clips: Sequence[Clip],
     unheard: Sequence[Clip],
@@ -91,9 +85,7 @@ def against(
                 own = [i for i, clip in enumerate(real.clips) if group in (package(clip), "all")]
                 logits = np.concatenate([spoof.logits, real.logits[own]])
                 both = Answers(logits, [*spoof.clips, *(real.clips[i] for i in own)])
-                for family in sorted({clip.family for clip in spoof.clips}):
-                    part = both.only(family)
-                    found.setdefault(group, {}).setdefault(name, []).append(auc(part.labels, part.logits))
+                found.setdefault(group, {}).setdefault(name, []).extend(both.by_family())
     means = {group: {n: round(float(np.mean(v)), 3) for n, v in named.items()} for group, named in found.items()}
     for group, named in means.items():
         count = sum(group in (package(clip), "all") for clip in unheard)
