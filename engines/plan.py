@@ -77,10 +77,17 @@ def sidecar(plan: Path) -> Path:
     return plan.with_name(plan.name + ".json")
 
 
-def write_key(plan: Path, key: PlanKey, card: Card | None) -> None:
-    """Write the key and the card beside a finished plan."""
+def rebuild(plan: Path, runtime: str = "tensorrt") -> str:
+    """Return what to do about a plan that does not fit."""
+    model = plan.with_suffix(".onnx").name
+    return f"build it again on this machine: truefeed export --to {runtime.replace('_', '-')} {model}"
+
+
+def write_key(plan: Path, key: PlanKey, card: Card | None, built: Mapping[str, Any] | None = None) -> None:
+    """Write the key and the card beside a finished plan, and how it was built: time, timing cache, proof."""
     text = {
         "key": asdict(key),
+        "built": dict(built or {}),
         "card": None if card is None else json.loads(card.to_json()),
         "plan_sha256": hashlib.sha256(plan.read_bytes()).hexdigest(),
     }
@@ -107,12 +114,9 @@ def read_key(plan: Path, sha256: str) -> tuple[PlanKey, Card | None]:
         card = None if text["card"] is None else Card.from_json(json.dumps(text["card"]))
         plan_sha256 = text["plan_sha256"]
     except FileNotFoundError:
-        raise EngineError(f"{plan}: its key {file.name} is missing; {REBUILD}") from None
+        raise EngineError(f"{plan}: its key {file.name} is missing; {rebuild(plan)}") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise EngineError(f"{file}: not a plan's key ({error}); {REBUILD}") from error
+        raise EngineError(f"{file}: not a plan's key ({error}); {rebuild(plan)}") from error
     if plan_sha256 != sha256:
-        raise EngineError(f"{plan}: {file.name} belongs to another plan; {REBUILD}")
+        raise EngineError(f"{plan}: {file.name} belongs to another plan; {rebuild(plan, key.runtime)}")
     return key, card
-
-
-REBUILD = "build it again on this machine: truefeed export --to tensorrt"

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .base import Array, EngineError
-from .plan import REBUILD, Machine, PlanKey, read_key
+from .plan import Machine, PlanKey, read_key, rebuild
 
 _PACKAGES = {"tensorrt": "pip install 'truefeed[tensorrt]'", "tensorrt_rtx": "pip install 'truefeed[tensorrt-rtx]'"}
 
@@ -32,15 +32,15 @@ class TensorRtEngine:
         self.sha256 = hashlib.sha256(data).hexdigest()
         self.device = "tensorrt"
         self.key, self.card = read_key(path, self.sha256)
-        trt = _runtime(self.key.runtime, path)
-        self._cuda = _Cuda(path)
+        trt = runtime(self.key.runtime, path)
+        self._cuda = _Cuda(path, self.key.runtime)
         if wrong := self.key.misfits(self._cuda.machine(self.key.runtime, trt.__version__)):
-            raise EngineError(f"{path}: {'; '.join(wrong)}; {REBUILD}")
+            raise EngineError(f"{path}: {'; '.join(wrong)}; {rebuild(path, self.key.runtime)}")
         self._logger = trt.Logger(trt.Logger.ERROR)
         self._engine = trt.Runtime(self._logger).deserialize_cuda_engine(data)
         self._context = self._engine and self._engine.create_execution_context()
         if not self._context:
-            raise EngineError(f"{path}: TensorRT refused the plan; {REBUILD}")
+            raise EngineError(f"{path}: TensorRT refused the plan; {rebuild(path, self.key.runtime)}")
         names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
         self._types = {name: np.dtype(trt.nptype(self._engine.get_tensor_dtype(name))) for name in names}
         self._outputs = [n for n in names if self._engine.get_tensor_mode(n) == trt.TensorIOMode.OUTPUT]
@@ -98,15 +98,19 @@ class TensorRtEngine:
 class _Cuda:
     """The few CUDA calls that are needed, each checked."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None, runtime: str) -> None:
+        """Find the GPU; path names the plan that wants it, None where one is to be built."""
+        name = f"{path}: " if path else ""
         try:
             self._api = importlib.import_module("cuda.bindings.runtime")
         except ImportError:
-            raise EngineError(f"cuda-bindings is not installed: {_PACKAGES['tensorrt']}") from None
+            raise EngineError(f"{name}cuda-bindings is not installed: {_PACKAGES[runtime]}") from None
         error, count = self._api.cudaGetDeviceCount()
         if int(error) or not count:
             why = self._api.cudaGetErrorString(error)[1].decode() if int(error) else "no device"
-            raise EngineError(f"{path}: a TensorRT plan needs an NVIDIA GPU and its driver ({why}); take --engine cpu")
+            if path is None:
+                raise EngineError(f"there is no NVIDIA GPU with its driver here ({why})")
+            raise EngineError(f"{path}: a plan needs an NVIDIA GPU and its driver ({why}); here take the .onnx file")
 
     def call(self, name: str, *args: object) -> Any:  # noqa: ANN401 - a foreign, untyped interface
         error, *values = getattr(self._api, name)(*args)
@@ -134,24 +138,29 @@ class _Cuda:
         self.call("cudaMemcpyAsync", array.ctypes.data, pointer, array.nbytes, kind, stream)
 
 
-def machine(runtime: str) -> Machine:
+def machine(name: str) -> Machine:
     """Return what a plan built here for `tensorrt` or `tensorrt_rtx` runs on.
 
     Raises EngineError where the runtime is absent or there is no GPU.
     """
-    here = Path(f"this machine's {runtime}")
-    return _Cuda(here).machine(runtime, _runtime(runtime, here).__version__)
+    return _Cuda(None, name).machine(name, runtime(name).__version__)
 
 
-def _runtime(name: str, path: Path) -> ModuleType:
+def runtime(name: str, path: Path | None = None) -> ModuleType:
+    """Return the module `tensorrt` or `tensorrt_rtx`; path names the plan or model that wants it.
+
+    Raises EngineError where it is absent or too old.
+    """
+    at = f"{path}: " if path else ""
     if name not in _PACKAGES:
-        raise EngineError(f"{path}: built by {name!r}, which truefeed does not know; {REBUILD}")
+        again = f"; {rebuild(path)}" if path else ""
+        raise EngineError(f"{at}built by {name!r}, which truefeed does not know{again}")
     try:
         trt = importlib.import_module(name)
     except ImportError:
-        raise EngineError(f"{path}: {name} is not installed: {_PACKAGES[name]}") from None
+        raise EngineError(f"{at}{name} is not installed: {_PACKAGES[name]}") from None
     if name == "tensorrt" and int(trt.__version__.split(".")[0]) < 10:
-        raise EngineError(f"{path}: TensorRT {trt.__version__} is too old: 10 or newer is needed")
+        raise EngineError(f"{at}TensorRT {trt.__version__} is too old: 10 or newer is needed")
     return trt
 
 

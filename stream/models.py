@@ -65,7 +65,7 @@ class Models:
             beside = "auto"
             window_path = window_path if window_path.is_file() else window_path.with_suffix(".onnx")
         window = _load(window_path, "face-window", beside, threads)
-        _fit(path, made_of, face.device, window_path, window)
+        _fit(path, made_of, window_path, window)
         voice = None
         if voice_model is not None or (WEIGHTS / VOICE).is_file():
             voice_path = Path(voice_model or WEIGHTS / VOICE)
@@ -143,13 +143,13 @@ def _encoder(path: Path, engine: str, threads: int) -> tuple[Engine, str]:
             return small, full
         small.close()
     face = _load(path, "face", engine, threads)
-    return face, face.sha256
+    return face, str(card_of(face).training.get("plan_of", face.sha256))
 
 
-def _fit(path: Path, sha256: str, device: str, window_path: Path, window: Engine) -> None:
+def _fit(path: Path, sha256: str, window_path: Path, window: Engine) -> None:
     """Refuse a head that was not made for the encoder."""
     made_for = card_of(window).training.get("encoder_sha256")
-    if made_for and made_for != sha256 and device != "tensorrt":
+    if made_for and made_for != sha256:
         raise EngineError(f"{window_path}: made for another encoder than {path}: take the two files of one release")
 
 

@@ -17,6 +17,7 @@ from onnx import TensorProto, helper
 from truefeed.engines import Card, Engine, EngineError, load
 from truefeed.engines.card import KEY
 from truefeed.engines.plan import Machine, PlanKey, read_key, sidecar, write_key
+from truefeed.export import tensorrt
 
 CARD = Card(task="face", name="tiny", version="1", input_size=(8, 8), mean=(1.0, 2.0, 3.0), thresholds={"fake": 0.9})
 SHAPES = {"crops": ((1, 3, 8, 8), (4, 3, 8, 8), (8, 3, 8, 8))}
@@ -214,22 +215,14 @@ def test_the_key_beside_a_plan_is_read_back_and_guards_it(tmp_path: Path) -> Non
 @pytest.fixture
 def rtx_plan(tmp_path: Path) -> Callable[..., Path]:
     """A plan built by the real TensorRT-RTX builder, which needs no GPU."""
-    trt = pytest.importorskip("tensorrt_rtx")
+    pytest.importorskip("tensorrt_rtx")
 
     def build(**changes: object) -> Path:
         model = tiny(tmp_path / "tiny.onnx")
-        builder = trt.Builder(trt.Logger(trt.Logger.ERROR))
-        network = builder.create_network(1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-        assert trt.OnnxParser(network, builder.logger).parse(model.read_bytes())
-        config, profile = builder.create_builder_config(), builder.create_optimization_profile()
-        profile.set_shape("crops", *SHAPES["crops"])
-        config.add_optimization_profile(profile)
+        assert tensorrt.main(["--to", "tensorrt-rtx", str(model), "--max-batch", "8"]) == 0
         plan = tmp_path / "tiny.plan"
-        plan.write_bytes(bytes(builder.build_serialized_network(network, config)))
-        model_sha256 = hashlib.sha256(model.read_bytes()).hexdigest()
-        gpus = ("7.5", "8.0", "8.6", "8.9", "12.0")
-        key = PlanKey(model_sha256, "tensorrt_rtx", trt.__version__, gpus, "", "fp32", SHAPES)
-        write_key(plan, dataclasses.replace(key, **changes), CARD)  # type: ignore[arg-type]
+        key, card = read_key(plan, hashlib.sha256(plan.read_bytes()).hexdigest())
+        write_key(plan, dataclasses.replace(key, **changes), card)  # type: ignore[arg-type]
         return plan
 
     return build
@@ -241,7 +234,7 @@ def test_a_real_plan_is_refused_without_a_gpu_and_runs_with_one(rtx_plan: Callab
         model = load(plan, "tensorrt")
     except EngineError as error:
         said = str(error)
-        assert "needs an NVIDIA GPU and its driver" in said or "this GPU is" in said
+        assert "a plan needs an NVIDIA GPU and its driver" in said or "this GPU is" in said
         assert str(plan) in said
         return
     expected = load(plan.with_suffix(".onnx"), "cpu")
