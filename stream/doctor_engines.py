@@ -30,6 +30,7 @@ _EXTRAS = (
     ("insightface", ("insightface",), "your own SCRFD face detector"),
     ("openvino", ("openvino",), "--engine openvino"),
     ("tensorrt", ("tensorrt",), "native TensorRT plans"),
+    ("tensorrt-rtx", ("tensorrt-rtx-cu13",), "plans for GeForce and RTX, built without a GPU"),
     ("train", ("torch",), "training and export"),
     ("cluster", ("ray",), "several machines"),
 )
