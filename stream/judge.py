@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +19,7 @@ from .errors import TruefeedError
 from .explain import Explainer
 from .media import Found, Kind, claims_media, is_webp, kind_of, read_animation, read_picture
 from .models import Models, card_of
+from .pool import Pool
 from .sources import SourceOptions
 from .sources.files import FileSource
 from .summary import Summary
@@ -54,32 +51,14 @@ def judge_all(files: Sequence[Found], job: Job, *, jobs: int = 1) -> Iterator[Re
         jobs: processes; 1 is this one.
 
     Raises:
-        EngineError, TruefeedError: the models cannot be loaded, or a worker process died.
+        EngineError, TruefeedError: the models cannot be loaded.
     """
     models = job.load()  # also where others do the work: a wrong model is told at once, and once
     if jobs == 1 or len(files) < 2:
         yield from (_judge(found, models, job) for found in files)
         return
-    context = multiprocessing.get_context("spawn")  # a fork would copy the runtimes' threads half alive
-    with ProcessPoolExecutor(min(jobs, len(files)), context, _begin, (job,)) as pool:
-        try:
-            yield from _in_order(pool, files, ahead=4 * jobs)
-        except BrokenProcessPool:
-            raise TruefeedError("a worker process died (out of memory?); try fewer --jobs") from None
-        except BaseException:  # Ctrl-C too: the pool would first finish what it has begun
-            for process in multiprocessing.active_children():
-                process.terminate()
-            raise
-
-
-def _in_order(pool: ProcessPoolExecutor, files: Sequence[Found], ahead: int) -> Iterator[Report | None]:
-    waiting: deque[Future[Report | None]] = deque()
-    for found in files:
-        waiting.append(pool.submit(_work, found))
-        if len(waiting) >= ahead:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+    pool = Pool(_work, _died, min(jobs, len(files)), _begin, (job,))
+    yield from pool.each(files)
 
 
 def _judge(found: Found, models: Models, job: Job) -> Report | None:
@@ -87,7 +66,12 @@ def _judge(found: Found, models: Models, job: Job) -> Report | None:
         return judge(found, models)
     explainer = Explainer(models, source=str(found.path))
     report = judge(found, models, explainer)
-    return explainer.write(report, job.explain) if report is not None and report.faces else report
+    if report is None or not report.faces:
+        return report
+    try:
+        return explainer.write(report, job.explain)
+    except (OSError, ValueError, cv2.error) as error:
+        return _failed(found.path, report.kind, f"{found.path}: no heat map of it can be written: {error}")
 
 
 def judge(found: Found, models: Models, analyzer: Analyzer | None = None) -> Report | None:
@@ -111,6 +95,8 @@ def judge(found: Found, models: Models, analyzer: Analyzer | None = None) -> Rep
         return _report(found.path, kind, analyzer.summary(), seconds, models)
     except (TruefeedError, EngineError, OSError, ValueError, MemoryError, cv2.error) as error:
         return _failed(found.path, kind, str(error) or type(error).__name__)
+    except Exception as error:  # whatever one file does to a library, the others are judged
+        return _failed(found.path, kind, f"{found.path}: {type(error).__name__}: {error}")
 
 
 def _feed(path: Path, analyzer: Analyzer) -> float:
@@ -195,3 +181,7 @@ def _begin(job: Job) -> None:
 def _work(found: Found) -> Report | None:
     assert _worker is not None
     return _judge(found, *_worker)
+
+
+def _died(found: Found) -> Report | None:
+    return _failed(found.path, None, f"{found.path}: the process that judged it died (out of memory?)")

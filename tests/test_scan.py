@@ -226,3 +226,16 @@ def test_a_scan_that_is_stopped_leaves_no_process(folder: Path, number: signal.S
     while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+
+def test_a_worker_that_dies_costs_nobody_a_report(folder: Path) -> None:
+    clip = str(folder / "-clip.mp4")
+    words = [sys.executable, "-m", "truefeed.stream", "scan", "--json", "--jobs", "2", *[clip] * 6]
+    running = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert running.stdout is not None
+    first = running.stdout.readline()
+    workers = [pid for pid in _children(running.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(workers[0], signal.SIGKILL)
+    out, err = running.communicate(timeout=120)
+    assert running.returncode == 0, err
+    assert [json.loads(line)["path"] for line in [first, *out.splitlines()]] == [clip] * 6

@@ -11,16 +11,14 @@ import av
 from av.audio.frame import AudioFrame
 from av.container import InputContainer
 from av.packet import Packet as AvPacket
-from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
 
-from ..errors import SourceError
 from ..packets import BitrateMeter, Packet, StreamInfo, describe
 from ..values import AudioChunk, Frame, StateChange
 from .base import Item, Tally
 from .decode import VideoDecoder, sound
 from .live import StalledError
+from .selection import select
 from .timeline import Timeline
 
 _BAD_READS = 100
@@ -36,7 +34,11 @@ class Session:
         container: of a live source, opened with a short read timeout.
         timeline: of the source; lives longer than the session.
         number: of the session within the source.
+        audio: also read the sound.
+        only: the index of the one track that is read; None for the first video and the first sound with a decoder.
         stall: a live source without a packet or a picture for so long is stalled, s; None for files, which never are.
+
+    Raises SourceError where nothing in it can be decoded.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Session:
         *,
         number: int = 0,
         audio: bool = True,
+        only: int | None = None,
         stall: float | None = None,
     ) -> None:
         self._container = container
@@ -54,11 +57,9 @@ class Session:
         self._tally = tally
         self._number = number
         self._stall = stall
-        self._video = _best_video(container)
-        self._audio = container.streams.audio[0] if audio and container.streams.audio else None
-        self._streams: list[Stream] = [s for s in (self._video, self._audio) if s is not None]
-        if not self._streams:
-            raise SourceError("there is neither video nor sound in it")
+        chosen = select(container, audio=audio, only=only)
+        self._video = chosen.video
+        self._streams = chosen.streams
         for stream in self._streams:
             stream.codec_context.thread_count = 1
         self._decoder = None if self._video is None else VideoDecoder(self._video, tally)
@@ -179,8 +180,3 @@ class Session:
 
 def _length(frame: VideoFrame) -> float:
     return float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
-
-
-def _best_video(container: InputContainer) -> VideoStream | None:
-    """Return the first video stream that is not the cover of an album, or None."""
-    return next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)

@@ -15,6 +15,8 @@ from ..errors import SourceError, SourceNotFoundError, redact
 from ..values import AudioChunk, Frame, StateChange
 from .base import Item, SourceOptions, Tally
 from .demux import Session
+from .isobmff import sample_entries
+from .selection import UndecodableError
 from .streams import explain
 from .timeline import Timeline
 
@@ -53,11 +55,19 @@ class FileSource:
                 session = Session(container, timeline, self.tally, audio=self._options.audio)
                 items = (item for item in session.items(stop) if item is not None)
                 yield from paced(items, stop) if self._options.pace == "realtime" else items
+            except UndecodableError as error:
+                raise SourceError(f"{self.name}: {error} ({self._coding(error.index)})") from None
             except SourceError as error:
                 raise SourceError(f"{self.name}: {error}") from None
             except (av.error.FFmpegError, ValueError, OSError) as error:
                 raise SourceError(f"{self.name}: {getattr(error, 'strerror', None) or error}") from None
         yield StateChange("ended", "stopped" if stop.is_set() else "end of the file", time.monotonic())
+
+    def _coding(self, track: int) -> str:
+        """Name the coding of a track that FFmpeg knows no decoder for."""
+        known = sample_entries(self._file) if isinstance(self._file, Path) else []
+        name = known[track] if track < len(known) and known[track] else "a coding that is not known"
+        return f"{name}: encrypted" if name in ("encv", "enca") else name
 
     def _open(self) -> InputContainer:
         if isinstance(self._file, str):
