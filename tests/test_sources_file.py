@@ -182,6 +182,45 @@ def test_tiny_pictures(tmp_path: Path, width: int, height: int, pix_fmt: str) ->
     assert found[5].image.mean() == pytest.approx(200, abs=5)
 
 
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("libx264", {"preset": "medium", "tune": "film", "bf": "3"}),
+        ("mpeg4", {"bf": "2"}),
+        ("libxvid", {"bf": "2"}),
+        ("mpeg4", {}),
+    ],
+)
+def test_pictures_out_of_order_in_avi_have_their_times(tmp_path: Path, codec: str, options: dict[str, str]) -> None:
+    path = media.write_clip(tmp_path / "a.mp4", frames=40, width=64, height=48, picture=lambda i: grey(40 + 4 * i))
+    words = [word for key, value in options.items() for word in (f"-{key}", value)]
+    media.ffmpeg("-i", path, "-c:v", codec, *words, "-q:v", "2", tmp_path / "a.avi")
+    found = frames(tmp_path / "a.avi")
+    assert len(found) >= 37  # some encoders leave out the last ones
+    assert not any(frame.discontinuity for frame in found)
+    levels = [(frame.image.mean() - 40) / 4 for frame in found]
+    assert np.diff(levels).min() > 0
+    # XviD says only from the third picture on when which is due.
+    assert [frame.t for frame in found[3:]] == pytest.approx([0.04 * round(level) for level in levels[3:]], abs=0.09)
+    assert len({round(frame.t, 3) for frame in found}) == len(found)
+
+
+def test_a_sound_stamped_by_the_clock_on_the_wall_starts_with_its_pictures(tmp_path: Path) -> None:
+    path = media.write_clip(tmp_path / "a.mkv", frames=50, width=64, height=48, audio="aac")
+    with av.open(str(path)) as given, av.open(str(tmp_path / "wall.mkv"), "w") as out:
+        made = {stream.index: out.add_stream_from_template(stream) for stream in given.streams}
+        for packet in given.demux():
+            if packet.dts is None:
+                continue
+            if packet.stream.type == "audio":
+                packet.pts, packet.dts = packet.pts + 1_700_000_000_000, packet.dts + 1_700_000_000_000  # ms
+            packet.stream = made[packet.stream.index]
+            out.mux_one(packet)
+    assert frames(tmp_path / "wall.mkv")[-1].t == pytest.approx(1.96, abs=0.01)
+    assert chunks(tmp_path / "wall.mkv")[0].t == pytest.approx(0, abs=0.1)
+    assert chunks(tmp_path / "wall.mkv")[-1].t == pytest.approx(2, abs=0.1)
+
+
 def test_variable_frame_rate_keeps_its_times(tmp_path: Path) -> None:
     times = [i * 0.04 + (i // 10) * 0.5 + (3.0 if i > 25 else 0) for i in range(40)]
     found = frames(media.write_clip(tmp_path / "a.mp4", frames=40, width=64, height=48, times=lambda i: times[i]))

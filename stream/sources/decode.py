@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from heapq import heappop, heappush
 from typing import cast
 
 import av
@@ -27,10 +28,41 @@ _SQUEEZED = (0.4, 2.5)
 "Pixel aspects outside this are taken for a mistake."
 
 
-class VideoDecoder:
-    """Decodes one video stream from a keyframe on, and waits for the next keyframe after damage."""
+class DecodeOrder:
+    """Gives pictures their time where a container knows only when each packet is to be decoded (AVI).
 
-    def __init__(self, stream: VideoStream, tally: Tally) -> None:
+    What FFmpeg guesses then goes back and forth with B-frames. The decoder gives pictures in the order in which they
+    are shown, so the earliest time that is still waiting is that of the next picture.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[int] = []
+
+    def put(self, dts: int | None) -> None:
+        """Take the time stamp of a packet."""
+        if dts is not None:
+            heappush(self._waiting, dts)
+
+    def take(self) -> int | None:
+        """Return the time stamp of the next picture; None where that can't be told."""
+        return heappop(self._waiting) if self._waiting else None
+
+    def clear(self) -> None:
+        """Forget the packets of which no picture will come."""
+        self._waiting.clear()
+
+
+class VideoDecoder:
+    """Decodes one video stream from a keyframe on, and waits for the next keyframe after damage.
+
+    Args:
+        stream: of an open container.
+        tally: counts what could not be decoded.
+        order: where the container says when packets are to be decoded and not when pictures are to be shown.
+    """
+
+    def __init__(self, stream: VideoStream, tally: Tally, order: DecodeOrder | None = None) -> None:
+        self._order = order
         self._context = stream.codec_context
         self._tally = tally
         self._alone = stream.codec_context.codec.intra_only or stream.codec_context.name == "wrapped_avframe"
@@ -41,7 +73,7 @@ class VideoDecoder:
         self._rotation: int | None = None
 
     def decode(self, packet: Packet[VideoStream]) -> Iterator[VideoFrame]:
-        """Yield the sound frames that the packet completes; an empty packet flushes the decoder."""
+        """Yield the undamaged pictures that the packet completes; an empty packet flushes the decoder."""
         if self._waiting and packet.size:
             if not packet.is_keyframe and self._passed < _PATIENCE:
                 self._passed += 1
@@ -52,6 +84,8 @@ class VideoDecoder:
             self._tally.decode_errors += 1
             self._damaged()
             return
+        if self._order is not None and packet.size:
+            self._order.put(packet.dts)
         try:
             frames = packet.decode()
         except EOFError:
@@ -62,6 +96,8 @@ class VideoDecoder:
                 self._damaged()
             return
         for frame in frames:
+            if self._order is not None:
+                frame.pts = self._order.take()
             if frame.is_corrupt or packet.is_corrupt:
                 self._tally.decode_errors += 1
                 self._damaged()
@@ -79,6 +115,8 @@ class VideoDecoder:
         if self._alone:
             return
         self._waiting = True
+        if self._order is not None:
+            self._order.clear()
         if self._losses is not None:
             self._losses.reset()
         self._context.flush_buffers()

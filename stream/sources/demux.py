@@ -16,7 +16,7 @@ from av.video.frame import VideoFrame
 from ..packets import BitrateMeter, Packet, StreamInfo, describe
 from ..values import AudioChunk, Frame, StateChange
 from .base import Item, Tally
-from .decode import VideoDecoder, sound
+from .decode import DecodeOrder, VideoDecoder, sound
 from .live import StalledError
 from .selection import select
 from .timeline import Timeline
@@ -62,7 +62,8 @@ class Session:
         self._streams = chosen.streams
         for stream in self._streams:
             stream.codec_context.thread_count = 1
-        self._decoder = None if self._video is None else VideoDecoder(self._video, tally)
+        order = DecodeOrder() if container.format.name == "avi" else None
+        self._decoder = None if self._video is None else VideoDecoder(self._video, tally, order)
         self._infos: dict[int, StreamInfo] | None = None
         self._bitrate = BitrateMeter()
         self._shape: tuple[int, ...] | None = None

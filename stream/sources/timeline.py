@@ -8,6 +8,8 @@ GAP = 1.0
 "A hole in the pictures longer than this is a discontinuity, s."
 SOUND_GAP = 0.25
 "The same for sound, s."
+APART = 86400.0
+"Streams of one file that seem to start further apart, and a longer hole in one, are time stamps of two clocks, s."
 _AGREE = 2.0
 "The second stream of a session is trusted to share the clock of the first if it is no further off than this, s."
 
@@ -76,6 +78,8 @@ class Timeline:
             expected = self._latest[0] + max(0.0, arrived - self._latest[1]) * self._live
         if stamp is None:
             return expected, None
+        if not self._live and self._shared is not None and abs(stamp + self._shared - expected) > APART:
+            return 0.0, -stamp  # its clock is another one: both streams begin at the beginning
         return self._anchor(stamp, expected)
 
     def _anchor(
@@ -105,7 +109,9 @@ class Timeline:
         t = stamp + track.offset
         step = t - track.t
         ahead = (
-            step > elapsed + GAP if self._live else step > GAP and self._length is not None and t > self._length + GAP
+            step > elapsed + GAP
+            if self._live
+            else step > APART or (step > GAP and self._length is not None and t > self._length + GAP)
         )
         if ahead or step < -0.001:
             t, offset = self._anchor(stamp, expected, track.t, track.offset)
