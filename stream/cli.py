@@ -15,7 +15,8 @@ from importlib.metadata import EntryPoint, entry_points
 
 from ..engines import EngineError
 from .cli_options import parser
-from .errors import ConfigError, TruefeedError, redact
+from .errors import ConfigError, TruefeedError
+from .redaction import encodable, redact
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,9 +48,21 @@ def _prepare() -> None:
     # Closed (`>&-`, a service without a terminal) they are None, and nobody wants to ask at every write.
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
+    if type(sys.stderr) is io.TextIOWrapper:
+        sys.stderr = _Words(
+            sys.stderr.detach(), sys.stderr.encoding, "backslashreplace", line_buffering=True
+        )
     if isinstance(sys.stdout, io.TextIOWrapper):
         # JSON is UTF-8 whatever the locale, and a file name that is no UTF-8 (a lone surrogate) becomes a JSON escape.
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+class _Words(io.TextIOWrapper):
+    """Standard error, which also takes what nobody here has written: usage errors, tracebacks, a library's warnings."""
+
+    def write(self, text: str, /) -> int:
+        super().write(encodable(redact(text)))
+        return len(text)
 
 
 def _say(text: str, code: int) -> int:

@@ -12,6 +12,7 @@ import yaml
 
 from .config_values import STREAM, TOP, text
 from .errors import ConfigError
+from .redaction import displayable, redact
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -48,7 +49,7 @@ def read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
 
 def _stream(path: Path, node: yaml.Node) -> dict[str, Any]:
-    table = {"url": text, "name": text, **STREAM}
+    table = {"url": text, "name": lambda v: displayable(redact(text(v))), **STREAM}
     if isinstance(node, yaml.ScalarNode):
         return {"url": _values(path, {"url": node}, table)["url"]}
     found = _values(path, _mapping(path, node, table), table)

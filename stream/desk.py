@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from .alarm import Alarm
 from .capture import Capture
 from .config import StreamSettings, WatchSettings
-from .errors import TruefeedError, redact
+from .errors import TruefeedError
 from .interrupt import Interrupt
 from .line import Line, alarm_settings
 from .models import Models
 from .outputs import Outputs
+from .redaction import displayable, public_name
 from .rooms import Room
 from .sinks.base import Sink
 from .sources import Source
@@ -154,4 +155,4 @@ def free(name: str, taken: set[str]) -> str:
 
 def public(stream: StreamSettings) -> str:
     """Return what to call a stream that could not be opened."""
-    return stream.name or redact(stream.url)
+    return displayable(stream.name) if stream.name else public_name(stream.url)

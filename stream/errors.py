@@ -8,17 +8,11 @@ TruefeedError
     ConfigError(ValueError)             a setting or a configuration file is wrong
     EngineError(RuntimeError)           lives in truefeed.engines, below this package
 
-Each is also the built-in error a caller would expect. Messages name the file or the URL with credentials removed.
+Each is also the built-in error a caller would expect. Messages name the file or the URL with credentials removed
+(see `redaction`).
 """
 
 from __future__ import annotations
-
-import re
-
-_CREDENTIALS = re.compile(r"(?P<scheme>[a-zA-Z][\w+.-]*://)[^/@\s]*@")
-_SECRETS = re.compile(
-    r"(?i)(?P<key>[?&](?:token|access_token|key|apikey|api_key|password|passwd|pwd|secret|auth|pin)=)[^&\s#]*"
-)
 
 
 class TruefeedError(Exception):
@@ -46,8 +40,3 @@ class MissingExtraError(TruefeedError, ImportError):
 
 class ConfigError(TruefeedError, ValueError):
     """A setting or a configuration file is wrong."""
-
-
-def redact(text: str) -> str:
-    """Return text with the user, password and tokens of every URL in it replaced by `***`."""
-    return _SECRETS.sub(r"\g<key>***", _CREDENTIALS.sub(r"\g<scheme>***@", text))

@@ -20,6 +20,7 @@ from .explain import Explainer
 from .media import Found, Kind, claims_media, is_webp, kind_of, read_animation, read_picture
 from .models import Models, card_of
 from .pool import Pool
+from .redaction import redact
 from .sources import SourceOptions
 from .sources.files import FileSource
 from .summary import Summary
@@ -127,7 +128,7 @@ def _animation(path: Path, analyzer: Analyzer) -> float | None:
 
 def _report(path: Path, kind: Kind, summary: Summary, seconds: float | None, models: Models) -> Report:
     return Report(
-        str(path),
+        redact(str(path)),
         kind,
         summary.status,
         _rounded(summary.fake, 4),
@@ -161,7 +162,7 @@ def _no_media(found: Found) -> Report | None:
 
 
 def _failed(path: Path, kind: Kind | None, error: str) -> Report:
-    return Report(str(path), kind, "error", None, None, (), (), (), None, error=error)
+    return Report(redact(str(path)), kind, "error", None, None, (), (), (), None, error=redact(error))
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

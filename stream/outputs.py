@@ -12,9 +12,9 @@ from typing import Any, TextIO
 from .alarm import AlarmSettings
 from .capture import Capture
 from .config import StreamSettings, WatchSettings
-from .errors import redact
 from .line import NOTHING
 from .models import Models
+from .redaction import redact
 from .sinks.base import Sink, Sinks
 from .sinks.evidence import Evidence
 from .sinks.human import Human

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
+from .redaction import displayable
 from .sinks.human import clock, percent, words
 from .values import Report
 
@@ -80,10 +81,11 @@ file shows too little to tell, or that the estimate lies between the thresholds;
 def _row(report: Report) -> str:
     length = f", {clock(report.seconds)}" if report.seconds else ""
     kind = f"<small>{report.kind or 'unknown kind'}{length}</small>"
-    why = escape(report.error.removeprefix(f"{report.path}: ") if report.error else words(report.reasons))
+    path = displayable(report.path)
+    why = displayable(report.error).removeprefix(f"{path}: ") if report.error else words(report.reasons)
     return (
-        f"<tr><td>{escape(report.path)}{kind}"
-        f'<td><span class="status {report.status}">{report.status}</span><small>{why}</small>'
+        f"<tr><td>{escape(path)}{kind}"
+        f'<td><span class="status {report.status}">{report.status}</span><small>{escape(why)}</small>'
         f'<td class="number">{percent(report.fake_probability)}<td class="number">{percent(report.voice_probability)}'
         f"<td>{_timeline(report.timeline)}<td>{_faces(report.faces)}</tr>"
     )

@@ -14,6 +14,7 @@ from .errors import ConfigError, SourceError
 from .interrupt import exits_on_sigterm
 from .judge import Job, judge_all
 from .media import walk
+from .redaction import displayable, encodable
 from .report import EVIDENCE, page
 from .sinks.human import percent, words
 from .sinks.jsonl import dumps
@@ -77,10 +78,12 @@ def line(report: Report) -> dict[str, Any]:
 
 def text(report: Report) -> str:
     """Return the report as a line to read."""
-    why = report.error.removeprefix(f"{report.path}: ") if report.error else words(report.reasons) or _evidence(report)
+    path = displayable(report.path)
+    why = displayable(report.error).removeprefix(f"{path}: ") if report.error else words(report.reasons)
+    why = why or _evidence(report)
     voice = f"voice {percent(report.voice_probability)}" if report.voice_probability is not None else ""
     figures = f"{report.status:<10}{percent(report.fake_probability):>4}  {voice:<11}"
-    return f"{figures}{report.path}{f'  ({why})' if why else ''}"
+    return f"{figures}{path}{f'  ({why})' if why else ''}"
 
 
 def _evidence(report: Report) -> str:
@@ -100,7 +103,7 @@ def _write(target: Path, text: str) -> None:
     """Write at once or not at all: a page cut in two would look like a finding."""
     part = target.with_name(target.name + ".part")
     try:
-        part.write_text(text, encoding="utf-8", errors="surrogateescape")
+        part.write_text(encodable(text), encoding="utf-8")
         part.replace(target)
     except OSError as error:
         with suppress(OSError):

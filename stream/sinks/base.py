@@ -8,7 +8,8 @@ from typing import Any, TextIO
 import av
 import cv2
 
-from ..errors import TruefeedError, redact
+from ..errors import TruefeedError
+from ..redaction import redact
 from ..values import Alert, Frame, StateChange, Verdict
 
 _FAILURES = (TruefeedError, OSError, ValueError, av.error.FFmpegError, cv2.error)

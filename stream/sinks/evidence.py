@@ -21,9 +21,10 @@ import cv2
 from ...engines import Engine
 from ..errors import ConfigError
 from ..models import Models
+from ..redaction import encodable, redact
 from ..values import Alert, Frame, Image, StateChange, Verdict
 from .base import Sink
-from .jsonl import alert_event, dumps, verdict_event
+from .jsonl import alert_event, dumps, fit_for_json, verdict_event
 from .overlay import Overlay
 
 STRETCH = 30.0
@@ -96,7 +97,7 @@ class Evidence(Sink):
         if not alert.raised:
             return alert
         now = datetime.now(UTC)
-        goal = self._free(f"{now:%Y%m%dT%H%M%SZ}-{_slug(alert.source)}-{_slug(alert.subject)}")
+        goal = self._free(f"{now:%Y%m%dT%H%M%SZ}-{_slug(redact(alert.source))}-{_slug(alert.subject)}")
         kept = replace(alert, evidence=str(goal))
         part = Path(tempfile.mkdtemp(prefix=".partial-", dir=self._folder))
         try:
@@ -115,7 +116,7 @@ class Evidence(Sink):
         if self._clips is not None:
             self._clips.write_clip(folder / "clip.mp4")
         lines = "".join(dumps(verdict_event(verdict)) + "\n" for verdict in self._verdicts)
-        (folder / "verdicts.jsonl").write_text(lines, "utf-8")
+        (folder / "verdicts.jsonl").write_text(encodable(lines), "utf-8")
         _json(folder / "alert.json", self._about(alert, now))
         _json(folder / "manifest.json", {file.name: _identity(file) for file in sorted(folder.iterdir())})
 
@@ -165,7 +166,7 @@ def _picture(file: Path, image: Image, options: tuple[int, int]) -> None:
 
 
 def _json(file: Path, value: Mapping[str, Any]) -> None:
-    file.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    file.write_text(encodable(json.dumps(fit_for_json(value), indent=2, ensure_ascii=False)) + "\n", "utf-8")
 
 
 def _slug(name: str) -> str:

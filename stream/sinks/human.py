@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO
 
+from ..redaction import encodable, redact
 from ..values import Alert, Frame, StateChange, Verdict
 from .base import Sink
 
@@ -94,7 +95,7 @@ class Human(Sink):
         if self.done:
             return
         try:
-            self._out.write(line + "\n")
+            self._out.write(encodable(redact(line)) + "\n")
             self._out.flush()
         except BrokenPipeError:
             self.done = True

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from ..redaction import redact
 from ..values import Alert, Frame, StateChange, Verdict
 from .base import Sink
 
@@ -56,8 +57,8 @@ class JsonLines(Sink):
 
 
 def dumps(event: Mapping[str, Any]) -> str:
-    """Return one line of JSON; numbers that are not finite become null, since JSON has none."""
-    return json.dumps(_finite(event), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    """Return one line of JSON without secrets; numbers that are not finite become null, since JSON has none."""
+    return json.dumps(fit_for_json(event), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def state_event(source: str, change: StateChange) -> dict[str, Any]:
@@ -115,11 +116,14 @@ def _round(value: object, digits: int) -> object:
     return round(float(value), digits) if isinstance(value, (float, np.floating)) else value
 
 
-def _finite(value: object) -> object:
+def fit_for_json(value: object) -> object:
+    """Return value without secrets in its texts and with null for numbers that JSON does not know."""
     if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: fit_for_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
+        return [fit_for_json(item) for item in value]
+    if isinstance(value, str):
+        return redact(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

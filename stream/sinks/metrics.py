@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, get_args
 
 from ..errors import ConfigError
+from ..redaction import encodable, redact
 from ..values import Alert, Frame, StateChange, StreamState, Verdict
 from .base import Sink
 
@@ -124,7 +125,7 @@ class Metrics(Sink):
     def ready(self) -> tuple[bool, dict[str, str]]:
         """Return whether every source is online or done, and the state of each."""
         with self._lock:
-            states: dict[str, str] = {name: line.state for name, line in self._lines.items()}
+            states: dict[str, str] = {redact(name): line.state for name, line in self._lines.items()}
         return bool(states) and all(state in ("online", "ended") for state in states.values()), states
 
     def text(self) -> str:
@@ -136,7 +137,7 @@ class Metrics(Sink):
         return self._lines.setdefault(source, _Line())
 
     def _text(self) -> Iterator[str]:
-        lines = [(f'source="{_escape(name)}"', line) for name, line in self._lines.items()]
+        lines = [(f'source="{_escape(redact(name))}"', line) for name, line in self._lines.items()]
         stats = [(label, line.stats()) for label, line in lines if line.stats is not None]
         for name, about in _COUNTERS:
             rows = [(label, getattr(read, name)) for label, read in stats]
@@ -183,7 +184,7 @@ def _histogram(lines: list[tuple[str, _Line]]) -> Iterator[str]:
 
 
 def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return encodable(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 class _Server(ThreadingHTTPServer):
@@ -216,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815
 
     def _answer(self, code: int, text: str, kind: str) -> None:
-        body = text.encode()
+        body = encodable(text).encode()
         self.send_response(code)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

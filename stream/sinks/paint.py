@@ -8,6 +8,7 @@ from typing import Any
 
 import cv2
 
+from ..redaction import displayable, redact
 from ..values import Image, Status
 
 Colour = tuple[int, int, int]
@@ -64,6 +65,7 @@ class Rect:
 
 def text_width(text: str, size: int, *, bold: bool = False) -> int:
     """Return how far text reaches, px."""
+    text = _fit_to_draw(text)
     if not text:
         return 0
     if _FACE is not None:
@@ -73,6 +75,7 @@ def text_width(text: str, size: int, *, bold: bool = False) -> int:
 
 def text(image: Image, words: str, x: int, middle: int, size: int, colour: Colour, *, bold: bool = False) -> int:
     """Write words from x, their capitals centred on the line `middle`; return their width, px."""
+    words = _fit_to_draw(words)
     if not words:
         return 0
     base = middle + round(size * 0.35)
@@ -86,6 +89,7 @@ def text(image: Image, words: str, x: int, middle: int, size: int, colour: Colou
 
 def fit(words: str, size: int, width: int, *, bold: bool = False) -> str:
     """Return words, cut with an ellipsis where they are wider than width px; empty where not even that fits."""
+    words = _fit_to_draw(words)
     if text_width(words, size, bold=bold) <= width:
         return words
     low, high = 0, len(words)
@@ -96,6 +100,11 @@ def fit(words: str, size: int, width: int, *, bold: bool = False) -> str:
         else:
             high = middle - 1
     return words[:low].rstrip(" ,") + "…" if low else ""
+
+
+def _fit_to_draw(words: str) -> str:
+    """FreeType ends the process at a lone surrogate; and a picture is passed on, so it holds no secret either."""
+    return displayable(redact(words))
 
 
 def wrap(parts: Sequence[str], size: int, width: int, lines: int) -> list[str]:

@@ -14,7 +14,8 @@ from email.message import Message
 from typing import IO, TextIO
 from urllib.parse import unquote, urlsplit
 
-from ..errors import ConfigError, redact
+from ..errors import ConfigError
+from ..redaction import encodable, public_host, redact
 from ..values import Alert
 from .base import Sink
 from .jsonl import alert_event, dumps
@@ -48,7 +49,7 @@ class Webhook(Sink):
             ConfigError: url is none that can be posted to.
         """
         self._url, self._headers = _split(url)
-        self._shown = redact(url)
+        self._shown = public_host(url)
         self._errors, self._timeout, self._pause, self._closing = errors, timeout, first_pause, closing
         self._queue: queue.Queue[tuple[str, bytes] | None] = queue.Queue()
         self._hurry = threading.Event()
@@ -66,7 +67,7 @@ class Webhook(Sink):
             except queue.Empty:
                 break
             self._give_up("too many alerts are waiting")
-        self._queue.put((str(uuid.uuid4()), dumps(event).encode()))
+        self._queue.put((str(uuid.uuid4()), encodable(dumps(event)).encode()))
 
     def close(self) -> None:
         """Send what waits, each once more, within the time limit; then give up and say so."""
@@ -138,10 +139,10 @@ def _split(url: str) -> tuple[str, dict[str, str]]:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise ConfigError(f"--webhook {redact(url)}: {error}") from None
+    except ValueError:  # its text may quote half of a password
+        raise ConfigError(f"--webhook {public_host(url)}: not a valid address") from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ConfigError(f"--webhook {redact(url)}: an address starting with http:// or https:// is needed")
+        raise ConfigError(f"--webhook {public_host(url)}: an address starting with http:// or https:// is needed")
     headers = {"User-Agent": "truefeed"}
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"

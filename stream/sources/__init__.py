@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from av.format import formats_available
 
-from ..errors import SourceError, SourceNotFoundError, redact
+from ..errors import SourceError, SourceNotFoundError
+from ..redaction import public_name
 from .base import Device, Item, Reporting, Source, SourceOptions, Tally
 from .camera import camera, list_cameras
 from .dubbed import DubbedSource
@@ -70,14 +71,16 @@ def _open(spec: str, options: SourceOptions) -> Source:
     if rest.startswith("//"):
         return _open_url(spec, scheme.lower(), options)
     if colon and scheme in _FORMATS and not Path(spec).exists():
-        return AvSource(redact(spec), rest, options, format=scheme)
+        return AvSource(public_name(spec), rest, options, format=scheme)
     if not spec or not Path(spec).exists():
         known = "a camera number, rtsp://..., a file or demo"
-        raise SourceNotFoundError(f"{redact(spec) or 'empty source'}: no such file; a source is {known}")
+        raise SourceNotFoundError(f"{public_name(spec) or 'empty source'}: no such file; a source is {known}")
     return FileSource(Path(spec), options)
 
 
 def _open_url(url: str, scheme: str, options: SourceOptions) -> Source:
+    if not _sound(url):
+        raise SourceError(f"{public_name(url)}: write / ? # and @ of a user name or password as %2F %3F %23 and %40")
     if scheme in ("rtsp", "rtsps"):
         return rtsp(url, options)
     if scheme in ("whep+https", "whep+http"):
@@ -89,5 +92,14 @@ def _open_url(url: str, scheme: str, options: SourceOptions) -> Source:
     if scheme in ("http", "https") and Path(urlsplit(url).path).suffix.lower() in _WEB_FILES:
         return FileSource(url, options)
     if scheme in ("http", "https", "rtmp", "rtmps", "srt", "udp", "tcp", "rtp"):
-        return AvSource(redact(url), url, options, resumable=False)
-    raise SourceError(f"{redact(url)}: {scheme}:// is not supported")
+        return AvSource(public_name(url), url, options, resumable=False)
+    raise SourceError(f"{public_name(url)}: {scheme}:// is not supported")
+
+
+def _sound(url: str) -> bool:
+    """Tell whether what stands where a port is looked for is one; with `user:pass/word@host` half a password is."""
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        return False
+    return True

@@ -11,7 +11,8 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
-from ..errors import SourceError, SourceNotFoundError, redact
+from ..errors import SourceError, SourceNotFoundError
+from ..redaction import displayable, public_name, redact
 from ..values import AudioChunk, Frame, StateChange
 from .base import Item, SourceOptions, Tally
 from .demux import Session
@@ -37,7 +38,7 @@ class FileSource:
     live = False
 
     def __init__(self, file: Path | str, options: SourceOptions, *, name: str | None = None) -> None:
-        self.name = name or redact(str(file))
+        self.name = name or (public_name(file) if isinstance(file, str) else displayable(str(file)))
         self.tally = Tally()
         self._file = file
         self._options = options
@@ -60,7 +61,7 @@ class FileSource:
             except SourceError as error:
                 raise SourceError(f"{self.name}: {error}") from None
             except (av.error.FFmpegError, ValueError, OSError) as error:
-                raise SourceError(f"{self.name}: {getattr(error, 'strerror', None) or error}") from None
+                raise SourceError(f"{self.name}: {redact(str(getattr(error, 'strerror', None) or error))}") from None
         yield StateChange("ended", "stopped" if stop.is_set() else "end of the file", time.monotonic())
 
     def _coding(self, track: int) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Generator, Mapping, Sequence
 import av
 from av.container import InputContainer
 
-from ..errors import SourceAuthError, SourceError, SourceNotFoundError, redact
+from ..errors import SourceAuthError, SourceError, SourceNotFoundError
+from ..redaction import public_name, redact
 from .base import Item, SourceOptions
 from .demux import Session
 from .live import TICK, LiveSource
@@ -139,7 +140,7 @@ def rtsp(url: str, options: SourceOptions) -> AvSource:
         "fflags": "nobuffer",
         "user_agent": "truefeed",
     }
-    return AvSource(redact(url), url, options, settings=(settings,))
+    return AvSource(public_name(url), url, options, settings=(settings,))
 
 
 def v4l2(device: str, options: SourceOptions) -> AvSource:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import unquote
 
-from ..errors import ConfigError, redact
+from ..errors import ConfigError
+from ..redaction import public_server
 from ..sources.base import SourceOptions
 from .packages import (
     StunProtocol,
@@ -32,12 +33,12 @@ def parse(text: str) -> tuple[str, str | None, str | None]:
     """
     found = _SERVER.fullmatch(text.strip())
     if found is None:
-        shown = re.sub(r"(?<=:).*@", "***@", redact(text))
         raise ConfigError(
-            f"--ice-server {shown}: write stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT, with ?transport=tcp for TCP"
+            f"--ice-server {public_server(text)}: "
+            "write stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT, with ?transport=tcp for TCP"
         )
     if found["scheme"].startswith("turn") and found["user"] is None:
-        raise ConfigError(f"--ice-server {text}: a TURN server wants USER:PASSWORD@ before its host")
+        raise ConfigError(f"--ice-server {public_server(text)}: a TURN server wants USER:PASSWORD@ before its host")
     url = f"{found['scheme']}:{found['host']}" + (f":{found['port']}" if found["port"] else "")
     if found["transport"]:
         url += f"?transport={found['transport']}"

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ..errors import SourceAuthError, SourceError, SourceNotFoundError, redact
+from ..errors import SourceAuthError, SourceError, SourceNotFoundError
+from ..redaction import public_name
 from ..sources import SourceOptions, Tally
 from .ice import configuration
 from .janus_session import JanusError, JanusSession
@@ -50,7 +51,7 @@ class JanusRoom(Members):
     def __init__(self, url: str, options: SourceOptions, title: str) -> None:
         check()
         configuration(options)
-        super().__init__(redact(url))
+        super().__init__(public_name(url))
         parts = urlsplit(url)
         query = parse_qs(parts.query)
         if "room" not in query or not parts.hostname:

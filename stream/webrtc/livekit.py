@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ..errors import SourceAuthError, SourceError, SourceNotFoundError, redact
+from ..errors import SourceAuthError, SourceError, SourceNotFoundError
+from ..redaction import public_name, redact
 from ..sinks.jsonl import dumps
 from ..sources import SourceOptions, Tally
 from . import livekit_token
@@ -58,7 +59,7 @@ class LiveKitRoom(Members):
 
     def __init__(self, url: str, options: SourceOptions, title: str) -> None:
         sdk()
-        super().__init__(redact(url))
+        super().__init__(public_name(url))
         parts = urlsplit(url)
         user, at, host = parts.netloc.rpartition("@")
         if not host:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
+from ..redaction import displayable, redact
 from ..sinks.base import Sink
 from ..sources import Source
 from ..values import StateChange, StreamState
@@ -96,7 +97,7 @@ class Members:
 
 def unlike(wish: str, taken: set[str]) -> str:
     """Return a name of at most 40 characters, numbered where somebody has it."""
-    wish = wish.strip()[:40]
+    wish = displayable(redact(wish)).strip()[:40]
     name, number = wish, 2
     while name in taken:
         name, number = f"{wish} ({number})", number + 1

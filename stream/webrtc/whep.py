@@ -10,7 +10,8 @@ from collections.abc import Generator
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from ..errors import ConfigError, SourceAuthError, SourceError, SourceNotFoundError, redact
+from ..errors import ConfigError, SourceAuthError, SourceError, SourceNotFoundError
+from ..redaction import public_name
 from ..sources.base import Item, SourceOptions
 from ..sources.live import LiveSource
 from ..sources.timeline import Timeline
@@ -40,7 +41,7 @@ class WhepSource(LiveSource):
 
     def __init__(self, url: str, options: SourceOptions) -> None:
         check()
-        super().__init__(redact(url), options)
+        super().__init__(public_name(url), options)
         self._url, self._token = split(url, options.token)
         self._peer: Peer | None = None
         configuration(options)  # says now what is wrong
@@ -137,7 +138,7 @@ def split(url: str, token: str | None) -> tuple[str, str | None]:
     if at:
         token = unquote(user.rpartition(":")[2])
     if not host:
-        raise SourceError(f"{redact(url)}: there is no host in it")
+        raise SourceError(f"{public_name(url)}: there is no host in it")
     if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token):
         raise ConfigError("the token holds a blank or a character that HTTP can't carry")
     return parts._replace(scheme=scheme, netloc=host, fragment="").geturl(), token
