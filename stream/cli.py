@@ -49,9 +49,7 @@ def _prepare() -> None:
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: PTH123, SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115
     if type(sys.stderr) is io.TextIOWrapper:
-        sys.stderr = _Words(
-            sys.stderr.detach(), sys.stderr.encoding, "backslashreplace", line_buffering=True
-        )
+        sys.stderr = _Words(sys.stderr.detach(), sys.stderr.encoding, "backslashreplace", line_buffering=True)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # JSON is UTF-8 whatever the locale, and a file name that is no UTF-8 (a lone surrogate) becomes a JSON escape.
         sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
