@@ -120,8 +120,8 @@ class Outputs:
 
     @property
     def lost(self) -> bool:
-        """True once something that the user asked for could not be written any more."""
-        return self._gone_lost or any(sinks.lost for sinks in self._own)
+        """True once something that the user asked for could not be written or delivered."""
+        return self._gone_lost or any(sinks.lost for sinks in self._own) or any(sink.failed for sink in self._shared)
 
     @property
     def done(self) -> bool:

@@ -232,6 +232,8 @@ class Receiver:
         self.answers = list(answers)
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.paths: list[str] = []
+        self.location = "/elsewhere"
         self.hold = threading.Event()
         self.hold.set()
         receiver = self
@@ -242,10 +244,11 @@ class Receiver:
                 receiver.hold.wait(20)
                 receiver.bodies.append(json.loads(body))
                 receiver.headers.append(dict(self.headers))
+                receiver.paths.append(self.path)
                 code = receiver.answers.pop(0) if receiver.answers else 204
                 self.send_response(code)
                 if 300 <= code < 400:
-                    self.send_header("Location", "/elsewhere")
+                    self.send_header("Location", receiver.location)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -337,7 +340,8 @@ def test_failures_are_told_once_and_without_secrets() -> None:
             hook.alert(UP)
         wait_for(lambda: hook.failed == 4)
         hook.close()
-    assert errors.getvalue().count("\n") == 1
+    assert errors.getvalue().count("\n") == 2
+    assert "4 alerts not delivered to http://***@127.0.0.1:" in errors.getvalue()
     assert "secret" not in errors.getvalue()
     assert "hidden" not in errors.getvalue()
     assert "127.0.0.1" in errors.getvalue()
@@ -361,10 +365,55 @@ def test_a_receiver_that_hangs_holds_up_neither_alerts_nor_the_end(receiver: Rec
     assert hook.failed >= 90  # bounded: the oldest are given up
     hook.close()
     assert time.monotonic() - begin < 4
-    assert "not delivered" in errors.getvalue()
+    assert "300 alerts not delivered" in errors.getvalue()
+    assert hook.failed == 300
 
 
-@pytest.mark.parametrize("url", ["ftp://host/x", "file:///etc/passwd", "host/x", "http://", "http://host:port/", ""])
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("/Überwachung?wo=Tür&x=%20", "/%C3%9Cberwachung?wo=T%C3%BCr&x=%20"),
+        ("/a b/%2F", "/a%20b/%2F"),
+        ("/caf\udce9", "/caf%E9"),
+    ],
+)
+def test_an_address_may_be_written_with_characters_that_http_has_to_encode(
+    receiver: Receiver, written: str, sent: str
+) -> None:
+    hook = Webhook(receiver.url.replace("/hook", written), io.StringIO())
+    hook.alert(UP)
+    hook.close()
+    assert (receiver.paths, hook.delivered, hook.failed) == ([sent], 1, 0)
+
+
+def test_no_answer_ends_the_thread(receiver: Receiver) -> None:
+    """Python's own reading of this answer raises ValueError, which no caller expects."""
+    receiver.answers, receiver.location = [302], "http://[::1"
+    errors = io.StringIO()
+    hook = Webhook(receiver.url, errors)
+    hook.alert(UP)
+    hook.alert(DOWN)
+    hook.close()
+    assert [body["raised"] for body in receiver.bodies] == [True, False]
+    assert (hook.delivered, hook.failed) == (1, 1)
+    assert "ValueError; the watching goes on" in errors.getvalue()
+    assert "1 alert not delivered" in errors.getvalue()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://host/x",
+        "file:///etc/passwd",
+        "host/x",
+        "http://",
+        "http://host:port/",
+        "",
+        "http://hooks..example/x",
+        "http://ho st/x",
+        "http://" + "ü" * 70 + ".example/x",
+    ],
+)
 def test_only_http_is_posted_to(url: str) -> None:
     with pytest.raises(ConfigError):
         Webhook(url, io.StringIO())

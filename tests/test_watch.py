@@ -403,3 +403,44 @@ def _is(number: str, path: Path) -> bool:
         return os.readlink(f"/proc/self/fd/{number}") == str(path)  # noqa: PTH115
     except OSError:
         return False
+
+
+def test_a_name_that_cannot_be_encoded_is_shown_with_a_replacement_sign(
+    turning: Path, brightness: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A byte that is no UTF-8 in a file's name and in the names of folder and overlay: drawn, kept and told."""
+    odd = Path(shutil.copy(turning, tmp_path / os.fsdecode(b"caf\xe9.mp4")))
+    kept, overlay = tmp_path / os.fsdecode(b"ev\xe9"), tmp_path / os.fsdecode(b"o\xe9.mp4")
+    words = ["--pace", "fast", "--model", brightness, "--evidence", kept, "--overlay", overlay, "--seconds", "10"]
+    code, events, err = _watch(capsys, odd, *words)
+    assert (code, err) == (0, "")
+    assert {e["source"] for e in events} == {f"{tmp_path}/caf\ufffd.mp4"}
+    (raised,) = _of(events, "alert")
+    (folder,) = kept.iterdir()
+    assert os.fsencode(raised["evidence"]) == os.fsencode(folder)  # a JSON escape keeps the path whole
+    about = json.loads((folder / "alert.json").read_text("utf-8"))
+    assert about["alert"]["source"] == f"{tmp_path}/caf\ufffd.mp4"
+    assert {"frame.png", "frame.jpg", "verdicts.jsonl", "manifest.json"} <= {path.name for path in folder.iterdir()}
+    with av.open(str(overlay)) as drawn:
+        assert sum(1 for _ in drawn.decode(video=0)) > 20
+
+
+def test_a_name_in_the_configuration_may_hold_half_a_character(
+    turning: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "streams.yaml"
+    entry = f'- {{url: "{turning}", name: "door \\uD83D", pace: fast, overlay: "{tmp_path}/seen.mp4"}}'
+    config.write_text(f"streams:\n  {entry}\n")
+    code, events, err = _watch(capsys, "--config", config, "--seconds", "2")
+    assert (code, err) == (0, "")
+    assert {e["source"] for e in events} == {"door \ufffd"}
+    assert (tmp_path / "seen.mp4").stat().st_size > 1000
+
+
+def test_alerts_that_could_not_be_delivered_are_told_and_fail_the_run(
+    turning: Path, brightness: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--pace", "fast", "--model", brightness, "--webhook", f"http://127.0.0.1:{free_port()}/Überwachung"]
+    code, events, err = _watch(capsys, turning, *words)
+    assert (code, len(_of(events, "alert"))) == (1, 2)
+    assert err.splitlines()[-1].startswith("truefeed: 2 alerts not delivered to http://127.0.0.1:")

@@ -24,6 +24,9 @@ class Sink:
     done = False
     "True once the user has turned the sink off (window closed, reader of the pipe gone); the loop then ends."
 
+    failed = 0
+    "What it was to pass on and could not."
+
     def state(self, source: str, change: StateChange) -> None:
         """The source went from one state to another."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import queue
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -12,7 +13,7 @@ import uuid
 from datetime import UTC, datetime
 from email.message import Message
 from typing import IO, TextIO
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ..errors import ConfigError
 from ..redaction import encodable, public_host, redact
@@ -30,7 +31,8 @@ class Webhook(Sink):
 
     The body is the alert event of the JSON lines with the wall-clock `time` added; the header `X-Truefeed-Delivery` is
     the same for every attempt at one alert. What fails is tried again with growing pauses, but for an answer that says
-    that trying is no use (3xx and 4xx other than 408 and 429).
+    that trying is no use (3xx and 4xx other than 408 and 429). No error in one delivery ends the thread; how many
+    alerts were not delivered is told at the end, and stands in `failed`.
     """
 
     def __init__(
@@ -39,8 +41,9 @@ class Webhook(Sink):
         """Start the thread.
 
         Args:
-            url: http or https; a user and password in it become basic authentication.
-            errors: takes one line when delivery starts to fail.
+            url: http or https; a user and password in it become basic authentication, and what an address may hold only
+                encoded (a blank, an umlaut) is encoded.
+            errors: takes one line when delivery starts to fail, and one at the end.
             timeout: of one attempt, s.
             first_pause: before the second attempt, s; doubled each time.
             closing: what `close` waits at most for alerts under way, s.
@@ -53,7 +56,7 @@ class Webhook(Sink):
         self._errors, self._timeout, self._pause, self._closing = errors, timeout, first_pause, closing
         self._queue: queue.Queue[tuple[str, bytes] | None] = queue.Queue()
         self._hurry = threading.Event()
-        self._failing = False
+        self._failing = self._closed = False
         self.delivered = self.failed = 0
         self._opener = urllib.request.build_opener(_NoRedirect)
         self._thread = threading.Thread(target=self._run, name="truefeed-webhook", daemon=True)
@@ -76,13 +79,18 @@ class Webhook(Sink):
         self._hurry.set()
         self._queue.put(None)
         self._thread.join(self._closing)
-        waiting = sum(item is not None for item in list(self._queue.queue)) + self._thread.is_alive()
-        if self._thread.is_alive() and waiting:
-            self._tell(f"{waiting} alert{'s' * (waiting > 1)} not delivered to {self._shown}")
+        self._closed = self._thread.is_alive()
+        if self._closed:
+            self.failed += 1 + sum(item is not None for item in list(self._queue.queue))
+        if self.failed:
+            self._tell(f"{self.failed} alert{'s' * (self.failed > 1)} not delivered to {self._shown}")
 
     def _run(self) -> None:
-        while (item := self._queue.get()) is not None:
-            self._deliver(*item)
+        while (item := self._queue.get()) is not None and not self._closed:
+            try:
+                self._deliver(*item)
+            except Exception as error:  # whatever it was: the next alert is tried all the same
+                self._give_up(type(error).__name__)
 
     def _deliver(self, number: str, body: bytes) -> None:
         pause = self._pause
@@ -113,6 +121,8 @@ class Webhook(Sink):
             return str(getattr(error, "reason", error)) or type(error).__name__, True
 
     def _give_up(self, problem: str) -> None:
+        if self._closed:
+            return  # counted by `close`
         self.failed += 1
         if not self._failing:
             self._failing = True
@@ -147,5 +157,21 @@ def _split(url: str) -> tuple[str, dict[str, str]]:
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
-    place = f"[{host}]" if ":" in host else host
-    return parts._replace(netloc=place + (f":{port}" if port else ""), fragment="").geturl(), headers
+    return urlunsplit((parts.scheme, _place(url, host, port), *_encoded(parts.path, parts.query), "")), headers
+
+
+def _place(url: str, host: str, port: int | None) -> str:
+    """Return host and port as HTTP writes them: an international name in its ASCII form (IDNA)."""
+    try:
+        name = f"[{host}]" if ":" in host else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise ConfigError(f"--webhook {public_host(url)}: no host has such a name") from None
+    if not re.fullmatch(r"[\w.\-]+|\[[0-9a-f:.%\w]+\]", name, re.ASCII):
+        raise ConfigError(f"--webhook {public_host(url)}: no host has such a name")
+    return name + (f":{port}" if port else "")
+
+
+def _encoded(path: str, query: str) -> tuple[str, str]:
+    """Percent-encode what an address may not hold as it is; what is encoded already stays."""
+    kept = "/%:@!$&'()*+,;=~"
+    return quote(path, kept, errors="surrogateescape"), quote(query, kept + "?[]{}|^`\\", errors="surrogateescape")
