@@ -1,4 +1,4 @@
-"""From compressed packets to upright BGR pictures and mono sound; nothing damaged gets through."""
+"""From compressed packets to upright BGR pictures; nothing damaged gets through."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import cast
 import av
 import cv2
 import numpy as np
-from av.audio.frame import AudioFrame
 from av.buffer import Buffer
 from av.packet import Packet
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from ..values import Floats, Image
+from ..values import Image
 from .base import Tally
 from .h264 import LossDetector
 
@@ -148,16 +147,3 @@ def _upright(image: Image, matrix: Sequence[int]) -> Image:
     if a >= 0 and d >= 0:
         return image
     return np.asarray(cv2.flip(image, 1 if d >= 0 else 0 if a >= 0 else -1), np.uint8)
-
-
-def sound(frame: AudioFrame) -> Floats:
-    """Convert decoded sound to mono float32, -1..1, at its own rate: the mean of the channels."""
-    data = frame.to_ndarray()
-    if not frame.format.is_planar:
-        data = data.reshape(-1, frame.layout.nb_channels).T
-    mono = data.mean(axis=0, dtype=np.float32)
-    if data.dtype.kind == "u":
-        mono = mono / 128 - 1
-    elif data.dtype.kind == "i":
-        mono /= 2.0 ** (8 * data.dtype.itemsize - 1)
-    return np.ascontiguousarray(mono, np.float32)

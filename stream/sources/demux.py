@@ -16,7 +16,8 @@ from av.video.frame import VideoFrame
 from ..packets import BitrateMeter, Packet, StreamInfo, describe
 from ..values import AudioChunk, Frame, StateChange
 from .base import Item, Tally
-from .decode import DecodeOrder, VideoDecoder, sound
+from .decode import DecodeOrder, VideoDecoder
+from .downmix import Downmix
 from .live import StalledError
 from .selection import select
 from .timeline import Timeline
@@ -65,6 +66,7 @@ class Session:
         order = DecodeOrder() if container.format.name == "avi" else None
         self._decoder = None if self._video is None else VideoDecoder(self._video, tally, order)
         self._infos: dict[int, StreamInfo] | None = None
+        self._downmix = Downmix()
         self._bitrate = BitrateMeter()
         self._shape: tuple[int, ...] | None = None
         self._online = False
@@ -173,7 +175,7 @@ class Session:
             self._tally.decode_errors += 1
             return
         for frame in frames:
-            samples = sound(frame)
+            samples = self._downmix.frame(frame)
             placed = self._timeline.place("audio", frame.time, arrived, len(samples) / frame.sample_rate)
             if placed is not None and len(samples):
                 yield AudioChunk(samples, frame.sample_rate, placed[0], arrived, placed[1])

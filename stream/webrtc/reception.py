@@ -13,7 +13,7 @@ from av.audio.frame import AudioFrame
 from av.video.frame import VideoFrame
 
 from ..sources.base import Item, Tally
-from ..sources.decode import sound
+from ..sources.downmix import Downmix
 from ..sources.live import TICK, StalledError
 from ..sources.timeline import Timeline
 from ..values import AudioChunk, Frame, StateChange
@@ -71,6 +71,7 @@ class Reception:
         self._stall, self._patient, self._signalled, self._audio = stall, patient, signalled, audio
         self._shape: tuple[int, ...] | None = None
         self._tape = Tape()
+        self._downmix = Downmix()
         self._online = False
         self._began = self._media_at = self._picture_at = time.monotonic()
         self._pictures = self._media = False
@@ -148,7 +149,7 @@ class Reception:
 
     def _chunk(self, entry: Entry) -> AudioChunk | None:
         decoded = cast(AudioFrame, entry.frame)
-        samples = sound(decoded)
+        samples = self._downmix.frame(decoded)
         placed = self._timeline.place("audio", entry.stamp, entry.arrived, len(samples) / decoded.sample_rate)
         if placed is None or not len(samples):
             return None
