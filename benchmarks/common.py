@@ -23,14 +23,15 @@ import cv2
 import numpy as np
 import psutil
 from skimage import data
-from truefeed.stream.alarm import Alarm
-from truefeed.stream.capture import Capture
-from truefeed.stream.config import StreamSettings
-from truefeed.stream.line import Line, alarm_settings
-from truefeed.stream.models import Models
+from truefeed.stream.config.settings import StreamSettings
+from truefeed.stream.live.pipeline import Line, alarm_settings
+from truefeed.stream.open import open_source
+from truefeed.stream.scoring.alarm import Alarm
+from truefeed.stream.scoring.models import Models
 from truefeed.stream.sinks.base import Sink
-from truefeed.stream.sources import SourceOptions, open_source
-from truefeed.stream.values import Frame, Image, Verdict
+from truefeed.stream.sources import SourceOptions
+from truefeed.stream.sources.capture import Capture
+from truefeed.stream.types import Frame, Image, Verdict
 
 ROOT = Path(__file__).parents[1]
 _BITS, _SQUARE = 16, 16

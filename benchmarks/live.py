@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from common import Ages, Camera, Usage, arguments, clip, close, line_for, percentile, table, turn, verdict_rows
-from truefeed.stream.models import Models
+from truefeed.stream.scoring.models import Models
 
 _WARM = 10.0
 "Not measured: opening, first allocations, s."

@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from common import Ages, Camera, Usage, arguments, clip, close, line_for, percentile, table, turn
-from truefeed.stream.models import Models
+from truefeed.stream.scoring.models import Models
 
 _WARM = 15.0
 _CLIP = 20.0

@@ -20,10 +20,11 @@ from unittest import mock
 
 import av
 from common import Ages, arguments, clip, close, line_for, table, verdict_rows
-from truefeed.stream import analyzer as analysis
-from truefeed.stream.models import Models
-from truefeed.stream.sources import SourceOptions, open_source
-from truefeed.stream.values import Frame
+from truefeed.stream.open import open_source
+from truefeed.stream.scoring import analyzer as analysis
+from truefeed.stream.scoring.models import Models
+from truefeed.stream.sources import SourceOptions
+from truefeed.stream.types import Frame
 
 _KEPT = 20
 "Inputs kept of each kind of call, spread over the run."

@@ -16,13 +16,14 @@ from pathlib import Path
 
 import cv2
 from common import Ages, Camera, Usage, arguments, clip, close, line_for, percentile, table
-from truefeed.stream.capture import Capture
-from truefeed.stream.models import Models
-from truefeed.stream.motion import absent
-from truefeed.stream.scorer import FaceScorer
-from truefeed.stream.sources import SourceOptions, open_source
-from truefeed.stream.values import Frame, Image, Verdict
-from truefeed.stream.windows import FaceWindow
+from truefeed.stream.faces.motion_features import absent
+from truefeed.stream.open import open_source
+from truefeed.stream.scoring.face_scorer import FaceScorer
+from truefeed.stream.scoring.models import Models
+from truefeed.stream.scoring.window import FaceWindow
+from truefeed.stream.sources import SourceOptions
+from truefeed.stream.sources.capture import Capture
+from truefeed.stream.types import Frame, Image, Verdict
 
 _PERIOD = 0.1
 _WARM = 3.0

@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from truefeed.engines import WEIGHTS, load
-from truefeed.stream.alarm import Alarm, AlarmSettings
 from truefeed.stream.audio import RATE, VoiceScorer
-from truefeed.stream.fusion import fuse
+from truefeed.stream.scoring.alarm import Alarm, AlarmSettings
+from truefeed.stream.scoring.fusion import fuse
 from truefeed.stream.sources.base import SourceOptions
 from truefeed.stream.sources.microphone import MicrophoneSource
-from truefeed.stream.values import Alert, AudioChunk, Floats, Verdict, VoiceVerdict
+from truefeed.stream.types import Alert, AudioChunk, Floats, Verdict, VoiceVerdict
 from truefeed.train.voice_data import read
 from truefeed.train.voice_observe import joined
 

@@ -18,7 +18,7 @@ import psutil
 from scipy.signal import resample_poly
 from truefeed.engines import WEIGHTS, load
 from truefeed.stream.audio import RATE, VoiceScorer
-from truefeed.stream.values import AudioChunk, Floats
+from truefeed.stream.types import AudioChunk, Floats
 from truefeed.train.voice_data import read
 from truefeed.train.voice_observe import joined
 

@@ -23,14 +23,14 @@ from typing import Any
 
 import av
 from common import Usage, arguments, clip, close, percentile, read_stamp, table, turn, verdict_rows
-from truefeed.stream.alarm import Alarm
-from truefeed.stream.capture import Capture
-from truefeed.stream.config import StreamSettings
-from truefeed.stream.line import Line, alarm_settings
-from truefeed.stream.models import Models
+from truefeed.stream.config.settings import StreamSettings
+from truefeed.stream.live.pipeline import Line, alarm_settings
+from truefeed.stream.scoring.alarm import Alarm
+from truefeed.stream.scoring.models import Models
 from truefeed.stream.sinks.base import Sink, Sinks
 from truefeed.stream.sources import SourceOptions
-from truefeed.stream.values import Frame, Verdict
+from truefeed.stream.sources.capture import Capture
+from truefeed.stream.types import Frame, Verdict
 from truefeed.stream.webrtc.server import CallServer
 
 _CLIP = 20.0

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 from skimage import data
 from truefeed.stream.faces.align import similarity
-from truefeed.stream.faces.detect import CenterFace
-from truefeed.stream.values import Floats, Image
+from truefeed.stream.faces.centerface import CenterFace
+from truefeed.stream.types import Floats, Image
 from truefeed.train import mesh as parts
 from truefeed.train.blend import masks, texture, warp
 from truefeed.train.faces import SCALE, cut_face, largest

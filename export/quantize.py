@@ -25,7 +25,7 @@ import onnx
 from ..engines import Engine, load
 from ..engines.stamp import restamp
 from ..stream.errors import ConfigError
-from ..stream.models import card_of
+from ..stream.scoring.models import card_of
 from ..train.data import Pairs, PairSettings
 from ..train.metrics import auc
 from .onnx import sha256

@@ -17,7 +17,7 @@ import torch
 
 from ..engines import Card, load
 from ..stream.audio import RATE, level
-from ..stream.values import Floats
+from ..stream.types import Floats
 from ..train.voice_data import Clip
 from ..train.voice_data import load as load_clips
 from ..train.voice_front import Front, read, row

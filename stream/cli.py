@@ -14,7 +14,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
 from ..engines import EngineError
-from .cli_options import parser
+from .commands.options import parser
 from .errors import ConfigError, TruefeedError
 from .redaction import encodable, redact
 
@@ -82,7 +82,7 @@ def _run(words: list[str]) -> int:
         return 2
     arguments = parser(tuple(extra)).parse_args(words)
     # Imported only now: `truefeed --help` need not load OpenCV.
-    return int(import_module(f".{arguments.command}", __package__).command(arguments))
+    return int(import_module(f".commands.{arguments.command}", __package__).command(arguments))
 
 
 def _call(entry: EntryPoint, words: list[str]) -> int:

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from media import portrait
 from truefeed.stream.faces.align import crop, similarity
-from truefeed.stream.faces.detect import CenterFace
-from truefeed.stream.values import Image
+from truefeed.stream.faces.centerface import CenterFace
+from truefeed.stream.types import Image
 from truefeed.train import template
 from truefeed.train.blend import Subject
 from truefeed.train.faces import SCALE

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from truefeed.stream.alarm import Alarm, AlarmSettings
 from truefeed.stream.errors import ConfigError
-from truefeed.stream.fusion import fuse
-from truefeed.stream.values import Alert, FaceVerdict, Status, Verdict, VoiceVerdict
+from truefeed.stream.scoring.alarm import Alarm, AlarmSettings
+from truefeed.stream.scoring.fusion import fuse
+from truefeed.stream.types import Alert, FaceVerdict, Status, Verdict, VoiceVerdict
 
 SETTINGS = AlarmSettings()
 Score = float | None | tuple[float, str]

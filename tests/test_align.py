@@ -6,7 +6,7 @@ import pytest
 from media import portrait
 from truefeed.stream.faces import CenterFace
 from truefeed.stream.faces.align import crop, crop_inside, face_px, misfit, outside, similarity, square
-from truefeed.stream.values import Floats
+from truefeed.stream.types import Floats
 
 FRONTAL = np.array([[-0.158, -0.128], [0.157, -0.129], [0.0, 0.051], [-0.129, 0.236], [0.131, 0.234]], np.float32)
 

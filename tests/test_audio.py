@@ -15,10 +15,10 @@ from onnx import TensorProto, helper
 from truefeed.engines import Card, Engine, load
 from truefeed.engines.card import KEY
 from truefeed.stream.audio import BLOCK, RATE, Resampler, VoiceScorer, level, prepare, resample, speech_level, trim
-from truefeed.stream.audio.doubts import SoundLimits, doubts
-from truefeed.stream.audio.speech import SpeechCutter
+from truefeed.stream.audio.quality import SoundLimits, doubts
+from truefeed.stream.audio.segmenter import SpeechCutter
 from truefeed.stream.audio.vad import speech_blocks
-from truefeed.stream.values import AudioChunk, Floats, VoiceVerdict
+from truefeed.stream.types import AudioChunk, Floats, VoiceVerdict
 
 RATES = (8000, 11025, 16000, 22050, 24000, 44100, 48000, 96000)
 WORDS = "The north wind and the sun were disputing which was the stronger, when a traveller came along in a cloak. "

@@ -11,8 +11,8 @@ from truefeed.engines import EngineError
 from truefeed.stream.errors import ConfigError, MissingExtraError
 from truefeed.stream.faces import CenterFace, Detector, open_detector
 from truefeed.stream.faces.align import square
-from truefeed.stream.faces.suppress import suppress
-from truefeed.stream.values import Face, Floats, Image
+from truefeed.stream.faces.nms import suppress
+from truefeed.stream.types import Face, Floats, Image
 
 HEAD = (slice(0, 280), slice(90, 370))
 DATA = Path(os.environ.get("TRUEFEED_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))

@@ -12,7 +12,7 @@ import voices
 from models import write_voice
 from truefeed.stream.cli import main
 from truefeed.stream.sources.downmix import Downmix
-from truefeed.stream.values import Floats
+from truefeed.stream.types import Floats
 
 RATE = 16000
 VOICE = voices.voiced(120, 3.0, 1)

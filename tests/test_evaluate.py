@@ -15,15 +15,15 @@ from media import scene, write_clip, write_sound
 from models import THRESHOLDS, write_models
 from truefeed.engines import load
 from truefeed.engines.stamp import restamp
-from truefeed.stream.alarm import Alarm
-from truefeed.stream.analyzer import Analyzer
 from truefeed.stream.errors import ConfigError
-from truefeed.stream.judge import Job, judge
-from truefeed.stream.media import Found
-from truefeed.stream.models import card_of
+from truefeed.stream.scan.probe import Found
+from truefeed.stream.scan.scanner import Job, judge
+from truefeed.stream.scoring.alarm import Alarm
+from truefeed.stream.scoring.analyzer import Analyzer
+from truefeed.stream.scoring.models import card_of
 from truefeed.stream.sources import SourceOptions
-from truefeed.stream.sources.files import FileSource
-from truefeed.stream.values import Frame
+from truefeed.stream.sources.file import FileSource
+from truefeed.stream.types import Frame
 from truefeed.train import calibrate, evaluate
 from truefeed.train.observe import observe, scorer_key
 from truefeed.train.replay import Judgement, outcome

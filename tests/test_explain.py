@@ -11,7 +11,7 @@ import pytest
 from clips import face_picture, moving_face, write_video
 from models import write_models, write_still
 from truefeed.stream.cli import main
-from truefeed.stream.explain import draw
+from truefeed.stream.scan.heatmap import draw
 
 
 def _scan(capsys: pytest.CaptureFixture[str], *words: object) -> list[dict]:  # type: ignore[type-arg]

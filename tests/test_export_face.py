@@ -11,7 +11,7 @@ from checkpoints import write_encoder, write_head
 from faces import write
 from truefeed.engines import WEIGHTS
 from truefeed.export import face
-from truefeed.stream.models import Models, card_of
+from truefeed.stream.scoring.models import Models, card_of
 from truefeed.train.networks import EncoderMean, EncoderSettings, FaceEncoder
 from truefeed.train.weights import read_encoder
 

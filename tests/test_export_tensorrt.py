@@ -22,7 +22,7 @@ from truefeed.export import cli
 from truefeed.export.half import computed_in_half, example
 from truefeed.export.plan import Batches, build
 from truefeed.stream.errors import ConfigError
-from truefeed.stream.models import Models
+from truefeed.stream.scoring.models import Models
 
 trt = pytest.importorskip("tensorrt_rtx")
 

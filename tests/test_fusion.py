@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from truefeed.stream.fusion import VOICE_AGE, fuse
-from truefeed.stream.values import FaceVerdict, Status, VoiceVerdict
+from truefeed.stream.scoring.fusion import VOICE_AGE, fuse
+from truefeed.stream.types import FaceVerdict, Status, VoiceVerdict
 
 
 def face(fake: float | None, status: Status, *reasons: str, number: int = 1) -> FaceVerdict:

@@ -12,7 +12,7 @@ from faces import write
 from truefeed.engines import WEIGHTS, EngineError, load
 from truefeed.export import face, quantize
 from truefeed.stream.errors import ConfigError
-from truefeed.stream.models import FACES, Models, card_of, int8_file
+from truefeed.stream.scoring.models import FACES, Models, card_of, int8_file
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The layers hold: engines <- stream <- train <- export, no cycles; heavy packages stay in their one module."""
+"""The layers and the rooms in them hold, there is no cycle, and heavy packages stay in their one module."""
 
 from __future__ import annotations
 
@@ -12,8 +12,25 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = ("engines", "stream", "train", "export")
 "From the lowest up: each may import itself and what stands before it."
+ROOMS = {
+    "stream": (
+        ("types", "errors", "redaction", "signals", "pool"),
+        ("audio", "config", "faces", "sources"),
+        ("scoring",),
+        ("sinks",),
+        ("scan", "webrtc"),
+        ("open",),
+        ("live",),
+        ("extension", "web"),
+        ("commands",),
+        ("cli",),
+        ("__main__",),
+    ),
+}
+"""The folders and root modules of a layer, from the lowest up: each may import itself and what stands in a row before
+it, and nothing beside it; only those of the first row may."""
 HEAVY = {
-    "onnxruntime": ("engines.ort", "stream.faces.insight", "export"),  # insightface takes the runtime's own options
+    "onnxruntime": ("engines.ort", "stream.faces.scrfd", "export"),  # insightface takes the runtime's own options
     "openvino": ("engines.ov", "export"),
     "tensorrt": ("engines.trt", "export"),
     "tensorrt_rtx": ("engines.trt", "export"),
@@ -82,16 +99,54 @@ def test_no_layer_imports_a_higher_one() -> None:
 @pytest.mark.parametrize(
     ("source", "module"),
     [
-        ("from ..train import loop", "stream.watch"),
+        ("from ...train import loop", "stream.commands.watch"),
         ("from ... import export", "stream.faces.align"),
         ("def f():\n    from ...train.loop import x", "stream.faces.align"),
-        ("import truefeed.stream.values", "engines.base"),
+        ("import truefeed.stream.types", "engines.base"),
         ("from truefeed.export import onnx", "train.loop"),
         ("import importlib\nimportlib.import_module('train.loop')", "stream.cli"),
     ],
 )
 def test_the_check_sees_every_form_of_a_wrong_import(source: str, module: str) -> None:
     assert len(violations({module: set(imports(source, module, package=False))})) == 1
+
+
+def room_violations(graph: dict[str, set[str]], layer: str) -> list[str]:
+    """Return the imports within a layer that point to a room that is not below."""
+    rank = {room: i for i, row in enumerate(ROOMS[layer]) for room in row}
+    edges = [
+        (name, target)
+        for name, targets in graph.items()
+        for target in sorted(targets)
+        if name.startswith(f"{layer}.") and _module(target).startswith(f"{layer}.")
+    ]
+    return [
+        f"{name} imports {target}"
+        for name, target in edges
+        if (ours := name.split(".")[1]) != (theirs := target.split(".")[1]) and rank[theirs] >= max(rank[ours], 1)
+    ]
+
+
+@pytest.mark.parametrize("layer", ROOMS)
+def test_the_rooms_of_a_layer_are_in_order(layer: str) -> None:
+    present = {name.split(".")[1] for name in MODULES if name.startswith(f"{layer}.")}
+    assert present - {room for row in ROOMS[layer] for room in row} == set(), "give the new room its place in ROOMS"
+    assert room_violations(GRAPH, layer) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "module"),
+    [
+        ("from ..live import pipeline", "stream.scoring.analyzer"),
+        ("from ..sinks.text import clock", "stream.scoring.analyzer"),
+        ("from ..webrtc.peer import Peer", "stream.scan.scanner"),
+        ("from ..open import DEMO", "stream.webrtc.whep"),
+        ("def f():\n    from ..faces import align", "stream.sources.base"),
+        ("from .sources.base import Source", "stream.errors"),
+    ],
+)
+def test_the_check_sees_a_room_that_reaches_up(source: str, module: str) -> None:
+    assert len(room_violations({module: set(imports(source, module, package=False))}, "stream")) == 1
 
 
 def test_own_modules_are_imported_relatively() -> None:

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from clips import moving_face, write_video
 from truefeed.stream.errors import SourceError, SourceNotFoundError
-from truefeed.stream.media import kind_of, read_animation, read_picture, walk
+from truefeed.stream.scan.probe import kind_of, read_animation, read_picture, walk
 
 GREY = [np.full((64, 96, 3), 20 + 10 * n, np.uint8) for n in range(10)]
 

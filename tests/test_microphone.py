@@ -11,10 +11,11 @@ from pathlib import Path
 import media
 import numpy as np
 import pytest
-from truefeed.stream.capture import Capture, End
 from truefeed.stream.errors import SourceNotFoundError
-from truefeed.stream.sources import SourceOptions, list_microphones, open_source
-from truefeed.stream.values import AudioChunk, Frame, StateChange
+from truefeed.stream.open import open_source
+from truefeed.stream.sources import SourceOptions, list_microphones
+from truefeed.stream.sources.capture import Capture, End
+from truefeed.stream.types import AudioChunk, Frame, StateChange
 
 pytest.importorskip("pyaudio", reason="PyAudio is not installed: pip install 'truefeed[mic]'")
 Play = Callable[[Path], "subprocess.Popen[bytes]"]

@@ -7,8 +7,8 @@ import media
 import numpy as np
 import pytest
 import torch
-from truefeed.stream.motion import COLUMNS, NAMES, Recent, absent, measure
-from truefeed.stream.values import Floats, Image
+from truefeed.stream.faces.motion_features import COLUMNS, NAMES, Recent, absent, measure
+from truefeed.stream.types import Floats, Image
 from truefeed.train.motion import settle
 from truefeed.train.networks import HeadSettings, WindowHead
 

@@ -6,10 +6,10 @@ import time
 
 import numpy as np
 import pytest
-from truefeed.stream.sinks.labels import _Label
+from truefeed.stream.sinks.drawing import AMBER, GREEN, RED, STATUS, Rect, fit, text_width, wrap
 from truefeed.stream.sinks.overlay import Overlay
-from truefeed.stream.sinks.paint import AMBER, GREEN, RED, STATUS, Rect, fit, text_width, wrap
-from truefeed.stream.values import Alert, FaceVerdict, Image, StateChange, Status, Verdict
+from truefeed.stream.sinks.overlay_labels import _Label
+from truefeed.stream.types import Alert, FaceVerdict, Image, StateChange, Status, Verdict
 
 SIZES = [(360, 640), (720, 1280), (1080, 1920), (640, 360)]
 REASONS = ("face-too-small", "blurred", "low-bitrate", "occluded")

@@ -80,7 +80,9 @@ for name in {modules!r}:
 
 
 def test_the_live_core_does_not_load_what_is_heavy_before_it_is_needed() -> None:
-    code = f"import sys, truefeed.stream.cli, truefeed.stream.watch; print(*sys.modules.keys() & {set(HEAVY)!r})"
+    code = (
+        f"import sys, truefeed.stream.cli, truefeed.stream.commands.watch; print(*sys.modules.keys() & {set(HEAVY)!r})"
+    )
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 

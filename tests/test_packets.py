@@ -10,11 +10,11 @@ import av
 import media
 import numpy as np
 import pytest
-from truefeed.stream.packets import BitrateMeter, Packet, PacketRing
 from truefeed.stream.sources import SourceOptions
 from truefeed.stream.sources.base import Item
-from truefeed.stream.sources.files import FileSource
-from truefeed.stream.values import Frame
+from truefeed.stream.sources.file import FileSource
+from truefeed.stream.sources.packet_buffer import BitrateMeter, Packet, PacketRing
+from truefeed.stream.types import Frame
 
 
 def read(path: Path) -> list[Item]:
@@ -92,7 +92,7 @@ def test_another_session_empties_the_ring(clip: Path) -> None:
 def test_memory_is_bounded_without_keyframes(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = packets(clip)
     limit = sum(len(packet.data) for packet in given) // 3
-    monkeypatch.setattr("truefeed.stream.packets._MAX_BYTES", limit)
+    monkeypatch.setattr("truefeed.stream.sources.packet_buffer._MAX_BYTES", limit)
     ring = PacketRing(60)
     for packet in given:
         ring.put(packet)

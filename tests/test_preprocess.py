@@ -13,7 +13,7 @@ import pytest
 from media import scene, write_clip
 from truefeed.stream.errors import ConfigError
 from truefeed.stream.faces.align import crop, face_px
-from truefeed.stream.faces.detect import CenterFace
+from truefeed.stream.faces.centerface import CenterFace
 from truefeed.train import layouts, preprocess
 from truefeed.train.cut import Cutter
 from truefeed.train.data import Pairs, PairSettings

@@ -6,8 +6,8 @@ import pytest
 from media import portrait
 from truefeed.stream.faces import CenterFace
 from truefeed.stream.faces.align import crop
-from truefeed.stream.quality import REASONS, Limits, Quality, judge, measure, reasons, sharpness
-from truefeed.stream.values import Face, Image
+from truefeed.stream.faces.quality import REASONS, Limits, Quality, judge, measure, reasons, sharpness
+from truefeed.stream.types import Face, Image
 
 GOOD = Quality(face_px=120, sharpness=0.6, misfit=0.03, outside=0.0, score=0.9, bits=1.0)
 

@@ -11,7 +11,7 @@ import torch
 from truefeed.engines import Card
 from truefeed.export.onnx import export
 from truefeed.stream.errors import ConfigError
-from truefeed.stream.values import Floats
+from truefeed.stream.types import Floats
 from truefeed.train.lite import Norm
 from truefeed.train.networks import EncoderSettings, FaceEncoder
 from truefeed.train.recover import recover, restate

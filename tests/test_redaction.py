@@ -17,15 +17,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from truefeed.stream.open import open_source
 from truefeed.stream.redaction import HIDDEN, displayable, public_host, public_name, public_server, redact
+from truefeed.stream.sinks.console import Human
 from truefeed.stream.sinks.evidence import Evidence
-from truefeed.stream.sinks.human import Human
 from truefeed.stream.sinks.jsonl import JsonLines, dumps
-from truefeed.stream.sinks.metrics import Metrics
 from truefeed.stream.sinks.overlay import Overlay
+from truefeed.stream.sinks.prometheus import Metrics
 from truefeed.stream.sinks.webhook import Webhook
-from truefeed.stream.sources import SourceOptions, open_source
-from truefeed.stream.values import Alert, Frame, StateChange, Verdict
+from truefeed.stream.sources import SourceOptions
+from truefeed.stream.types import Alert, Frame, StateChange, Verdict
 
 MARKS = ("geheim", "s3cr3t", "Pa55wd")
 "Every generated secret is made of these and of characters that addresses give a meaning to."

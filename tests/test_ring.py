@@ -8,11 +8,11 @@ from collections.abc import Generator, Iterable
 
 import numpy as np
 import pytest
-from truefeed.stream.capture import Capture, End
 from truefeed.stream.errors import SourceError
-from truefeed.stream.ring import ClosedError, Ring
 from truefeed.stream.sources.base import Item, Tally
-from truefeed.stream.values import AudioChunk, Frame, StateChange
+from truefeed.stream.sources.capture import Capture, End
+from truefeed.stream.sources.ring_buffer import ClosedError, Ring
+from truefeed.stream.types import AudioChunk, Frame, StateChange
 
 
 def test_live_ring_drops_the_oldest_and_counts() -> None:

@@ -28,17 +28,18 @@ import numpy as np
 import pytest
 from media import write_clip
 from models import write_models
-from truefeed.stream.capture import CaptureStats
 from truefeed.stream.errors import ConfigError
-from truefeed.stream.models import Models
+from truefeed.stream.scoring.models import Models
 from truefeed.stream.sinks.base import Sink, Sinks
+from truefeed.stream.sinks.console import Human
 from truefeed.stream.sinks.evidence import Evidence
-from truefeed.stream.sinks.human import Human, clock
 from truefeed.stream.sinks.jsonl import JsonLines, dumps
-from truefeed.stream.sinks.metrics import Metrics
-from truefeed.stream.sinks.video import VideoFile
+from truefeed.stream.sinks.prometheus import Metrics
+from truefeed.stream.sinks.text import clock
+from truefeed.stream.sinks.video_file import VideoFile
 from truefeed.stream.sinks.webhook import Webhook
-from truefeed.stream.values import Alert, FaceVerdict, Frame, StateChange, Verdict
+from truefeed.stream.sources.capture import CaptureStats
+from truefeed.stream.types import Alert, FaceVerdict, Frame, StateChange, Verdict
 
 FACE = FaceVerdict(1, 0.0712345, "real", (), (10.2, 20.7, 110.0, 140.4))
 VERDICT = Verdict("cam", 12.3999999, 0.0712345, "real", (), 0.03, (FACE,), 0.0412)
@@ -113,7 +114,7 @@ def test_a_reader_that_goes_away_is_a_quiet_end() -> None:
     code = (
         "import sys\n"
         "from truefeed.stream.sinks.jsonl import JsonLines\n"
-        "from truefeed.stream.values import Alert\n"
+        "from truefeed.stream.types import Alert\n"
         "sink = JsonLines(sys.stdout)\n"
         "for i in range(100000):\n"
         "    sink.alert(Alert('cam', True, 'face 1', 0.9, float(i)))\n"

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import media
 import pytest
-from truefeed.stream.capture import Capture, End
 from truefeed.stream.errors import SourceError, SourceNotFoundError
-from truefeed.stream.sources import SourceOptions, list_cameras, open_source
-from truefeed.stream.sources.camera import OpenCvCamera
-from truefeed.stream.sources.live import LiveSource
-from truefeed.stream.values import Frame, StateChange
+from truefeed.stream.open import open_source
+from truefeed.stream.sources import SourceOptions, list_cameras
+from truefeed.stream.sources.capture import Capture, End
+from truefeed.stream.sources.opencv import OpenCvCamera
+from truefeed.stream.sources.reconnect import LiveSource
+from truefeed.stream.types import Frame, StateChange
 
 PATTERN = "lavfi:testsrc=size=320x240:rate=25"
 QUICK = SourceOptions(stall=1.0, backoff=(0.1, 0.2))

@@ -16,12 +16,13 @@ import media
 import numpy as np
 import pytest
 from av.video.frame import VideoFrame
-from truefeed.stream.capture import Capture, End
 from truefeed.stream.errors import SourceError, SourceNotFoundError
-from truefeed.stream.sources import Item, SourceOptions, open_source
+from truefeed.stream.open import open_source
+from truefeed.stream.sources import Item, SourceOptions
 from truefeed.stream.sources.base import Tally
-from truefeed.stream.sources.files import FileSource
-from truefeed.stream.values import AudioChunk, Frame, StateChange
+from truefeed.stream.sources.capture import Capture, End
+from truefeed.stream.sources.file import FileSource
+from truefeed.stream.types import AudioChunk, Frame, StateChange
 
 FAST = SourceOptions(pace="fast")
 

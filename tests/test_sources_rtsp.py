@@ -17,10 +17,11 @@ import media
 import numpy as np
 import pytest
 from rtsp_server import RtspServer, free_port
-from truefeed.stream.capture import Capture, End
 from truefeed.stream.errors import SourceAuthError, SourceError, SourceNotFoundError
-from truefeed.stream.sources import SourceOptions, open_source
-from truefeed.stream.values import AudioChunk, Frame, StateChange
+from truefeed.stream.open import open_source
+from truefeed.stream.sources import SourceOptions
+from truefeed.stream.sources.capture import Capture, End
+from truefeed.stream.types import AudioChunk, Frame, StateChange
 
 Rtsp = Callable[..., RtspServer]
 QUICK = SourceOptions(stall=1.0, backoff=(0.2, 0.5))
@@ -268,7 +269,7 @@ def test_nothing_secret_is_printed(rtsp: Rtsp, clip: Path) -> None:
     server = rtsp(clip, user="joe", password=SECRET)
     code = """
 import sys, time
-from truefeed.stream.capture import Capture, End
+from truefeed.stream.sources.capture import Capture, End
 from truefeed.stream.sources import SourceOptions, open_source
 for url in sys.argv[1:]:
     deadline = time.monotonic() + 2.5

@@ -17,7 +17,7 @@ from truefeed.engines import load
 from truefeed.export import still
 from truefeed.export.halve import HALF_TOLERANCE
 from truefeed.stream.errors import ConfigError
-from truefeed.stream.models import card_of
+from truefeed.stream.scoring.models import card_of
 from truefeed.train import stills, stills_bank, stills_data, stills_eval, stills_fit, stills_folds
 from truefeed.train.data import normalise
 

@@ -11,7 +11,7 @@ from clips import write_video
 from faces import other, shifted, stretch, subject
 from media import portrait
 from truefeed.stream.errors import MissingExtraError
-from truefeed.stream.motion import COLUMNS
+from truefeed.stream.faces.motion_features import COLUMNS
 from truefeed.train import moves
 from truefeed.train.blend import Subject, retime
 from truefeed.train.mesh import FaceMesh

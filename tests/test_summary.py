@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
-from truefeed.stream.summary import VoiceRecord
-from truefeed.stream.values import VoiceVerdict
+from truefeed.stream.scoring.summary import VoiceRecord
+from truefeed.stream.types import VoiceVerdict
 
 
 def heard(t: float, fake: float, since: float | None, *reasons: str) -> VoiceVerdict:

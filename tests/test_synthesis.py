@@ -14,13 +14,13 @@ from models import write_models, write_still
 from truefeed.engines import WEIGHTS, load
 from truefeed.stream.cli import main
 from truefeed.stream.faces.align import square
-from truefeed.stream.judge import Job, judge
-from truefeed.stream.media import Found
-from truefeed.stream.models import card_of
-from truefeed.stream.scorer import blob
-from truefeed.stream.stills import find
-from truefeed.stream.synthesis import StillScorer, Synthesis, join, parts, views
-from truefeed.stream.values import FaceVerdict
+from truefeed.stream.faces.tiled_detection import find
+from truefeed.stream.scan.probe import Found
+from truefeed.stream.scan.scanner import Job, judge
+from truefeed.stream.scoring.face_scorer import blob
+from truefeed.stream.scoring.models import card_of
+from truefeed.stream.scoring.synthetic_scorer import StillScorer, Synthesis, join, parts, views
+from truefeed.stream.types import FaceVerdict
 from truefeed.train import metrics, stills_data
 from truefeed.train.observe import observe
 from truefeed.train.replay import Judgement, outcome

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from truefeed.stream.sources.timeline import Timeline
+from truefeed.stream.sources.timestamps import Timeline
 
 NOW = 1000.0
 "An arbitrary moment of the monotonic clock, s."

@@ -8,9 +8,9 @@ import pytest
 from media import portrait
 from truefeed.stream.faces import Detector, open_detector
 from truefeed.stream.faces.align import square
-from truefeed.stream.follow import Follower
-from truefeed.stream.tracks import Tracker
-from truefeed.stream.values import Face, Floats, Image
+from truefeed.stream.faces.detect_track import Follower
+from truefeed.stream.faces.tracker import Tracker
+from truefeed.stream.types import Face, Floats, Image
 
 FRONTAL = np.array([[-0.158, -0.128], [0.157, -0.129], [0.0, 0.051], [-0.129, 0.236], [0.131, 0.234]], np.float32)
 Place = tuple[float, float]

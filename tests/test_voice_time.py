@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from truefeed.stream.audio import RATE  # noqa: E402
-from truefeed.stream.values import Floats  # noqa: E402
+from truefeed.stream.types import Floats  # noqa: E402
 from truefeed.train.voice_data import Clip  # noqa: E402
 from truefeed.train.voice_front import DEPTHS, ROW, row  # noqa: E402
 from truefeed.train.voice_score import Reader, even  # noqa: E402

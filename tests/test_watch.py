@@ -20,11 +20,12 @@ import soundfile
 from clips import moving_face, write_video
 from models import write_models
 from rtsp_server import RtspServer, available, free_port
-from truefeed.stream.analyzer import Analyzer
 from truefeed.stream.cli import main
-from truefeed.stream.models import Models
-from truefeed.stream.sources import SourceOptions, open_source
-from truefeed.stream.values import AudioChunk, Frame, Verdict
+from truefeed.stream.open import open_source
+from truefeed.stream.scoring.analyzer import Analyzer
+from truefeed.stream.scoring.models import Models
+from truefeed.stream.sources import SourceOptions
+from truefeed.stream.types import AudioChunk, Frame, Verdict
 
 ROOT = Path(__file__).parents[1]
 SUMMARY = ["event", "frames_read", "frames_scored", "dropped"]

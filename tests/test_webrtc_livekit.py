@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import pytest
 from truefeed.stream.errors import SourceAuthError, SourceError
-from truefeed.stream.rooms import open_room
+from truefeed.stream.open import open_room
 from truefeed.stream.sources import SourceOptions, Tally
 
 pytest.importorskip("livekit")

@@ -17,11 +17,11 @@ pytest.importorskip("aiortc")
 from aiortc.codecs.vpx import Vp8Decoder, Vp8Encoder
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtp import RtpPacket
-from truefeed.stream.rooms import open_room
-from truefeed.stream.sources import SourceOptions, open_source
-from truefeed.stream.webrtc import ice, inbox
+from truefeed.stream.open import open_room, open_source
+from truefeed.stream.sources import SourceOptions
+from truefeed.stream.webrtc import frame_queue, ice
+from truefeed.stream.webrtc.aiortc_hooks import BACKLOG, BLOCKED, Gate, WatchedBuffer, is_keyframe
 from truefeed.stream.webrtc.avsync import Clock
-from truefeed.stream.webrtc.watched import BACKLOG, BLOCKED, Gate, WatchedBuffer, is_keyframe
 from truefeed.stream.webrtc.whep import split
 
 VP8 = SimpleNamespace(name="VP8", mimeType="video/VP8")
@@ -123,26 +123,26 @@ def test_a_packet_that_comes_twice_does_not_count_as_waiting() -> None:
     assert buffer.blocked(time.monotonic()) < 0.05
 
 
-def _entry(kind: Any, number: int, age: float = 0.0) -> inbox.Entry:
+def _entry(kind: Any, number: int, age: float = 0.0) -> frame_queue.Entry:
     frame = av.VideoFrame(16, 16, "yuv420p") if kind == "video" else av.AudioFrame("s16", "mono", 160)
-    return inbox.Entry(kind, frame, float(number), time.monotonic() - age)
+    return frame_queue.Entry(kind, frame, float(number), time.monotonic() - age)
 
 
 def test_the_inbox_is_bounded_and_keeps_the_newest() -> None:
-    box = inbox.Inbox()
+    box = frame_queue.Inbox()
     for number in range(20):
         box.put(_entry("video", number))
     for number in range(3):
         box.put(_entry("audio", 100 + number))
     taken = [box.take(0.0) for _ in range(7)]
     assert [e.stamp for e in taken if e] == [16, 17, 18, 19, 100, 101, 102]
-    assert box.dropped == 20 - inbox.PICTURES
+    assert box.dropped == 20 - frame_queue.PICTURES
     assert box.take(0.0) is None
 
 
 def test_a_picture_that_waited_too_long_is_not_shown() -> None:
-    box = inbox.Inbox()
-    box.put(_entry("video", 1, age=inbox.OLDEST + 1))
+    box = frame_queue.Inbox()
+    box.put(_entry("video", 1, age=frame_queue.OLDEST + 1))
     box.put(_entry("video", 2))
     box.close("left")
     entry = box.take(0.0)

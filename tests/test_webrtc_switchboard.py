@@ -16,7 +16,7 @@ import aiohttp
 import aiortc
 from truefeed.stream.sources import SourceOptions
 from truefeed.stream.webrtc.server import CallServer
-from truefeed.stream.webrtc.switchboard import BURST, LONGEST
+from truefeed.stream.webrtc.signaling import BURST, LONGEST
 
 SDP = {"Content-Type": "application/sdp"}
 

@@ -12,8 +12,8 @@ import pytest
 pytest.importorskip("aiortc")
 
 from models import write_models
-from truefeed.stream.packets import PacketRing
-from truefeed.stream.webrtc.tape import Coded, Tape, size
+from truefeed.stream.sources.packet_buffer import PacketRing
+from truefeed.stream.webrtc.recorder import Coded, Tape, size
 from webrtc_runs import long_clip, publisher, truefeed
 
 OPTIONS = {

@@ -21,7 +21,7 @@ import aiortc
 from models import write_models
 from truefeed.stream.errors import ConfigError, SourceError
 from truefeed.stream.sources import SourceOptions
-from truefeed.stream.webrtc.loop import Loop
+from truefeed.stream.webrtc.event_loop import Loop
 from truefeed.stream.webrtc.server import CallServer
 from webrtc_runs import Running, long_clip, publisher, truefeed
 

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import pytest
 from media import ffmpeg
-from truefeed.stream.sinks.paint import AMBER, GREEN, RED
-from truefeed.stream.values import Image
+from truefeed.stream.sinks.drawing import AMBER, GREEN, RED
+from truefeed.stream.types import Image
 
 TOOLS = ("Xvfb", "openbox", "xdotool", "ffmpeg")
 pytestmark = pytest.mark.skipif(
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.skipif(
 CHILD = """
 import sys, time
 import numpy as np
-from truefeed.stream.sinks.window import Window
-from truefeed.stream.values import Alert, FaceVerdict, Frame, StateChange, Verdict
+from truefeed.stream.sinks.display import Window
+from truefeed.stream.types import Alert, FaceVerdict, Frame, StateChange, Verdict
 
 window = Window(raise_at=0.9)
 for name in sys.argv[1:]:
@@ -154,7 +154,7 @@ def test_without_a_display_there_is_an_error_and_no_abort(display: str | None) -
         environment["DISPLAY"] = display
     code = (
         "from truefeed.stream.errors import ConfigError\n"
-        "from truefeed.stream.sinks.window import Window\n"
+        "from truefeed.stream.sinks.display import Window\n"
         "try:\n    Window()\n"
         "except ConfigError as error:\n    print(error)\n"
     )

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
-from truefeed.stream.belief import Belief
-from truefeed.stream.history import History
-from truefeed.stream.quality import Limits
-from truefeed.stream.schedule import Schedule
-from truefeed.stream.values import Floats, Window
-from truefeed.stream.windows import FaceWindow, pack
+from truefeed.stream.faces.quality import Limits
+from truefeed.stream.scoring.aggregate import History
+from truefeed.stream.scoring.sampling import Schedule
+from truefeed.stream.scoring.smoothing import Belief
+from truefeed.stream.scoring.window import FaceWindow, pack
+from truefeed.stream.types import Floats, Window
 
 
 def row(value: float) -> Floats:

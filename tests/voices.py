@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from truefeed.stream.audio import RATE, level
-from truefeed.stream.values import Floats
+from truefeed.stream.types import Floats
 
 
 def voiced(pitch: float, seconds: float, seed: int) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..stream.values import Floats
+from ..stream.types import Floats
 
 
 def shapes(mesh: Floats) -> Floats:

@@ -1,8 +1,9 @@
 """Fit calibration and thresholds on what `truefeed evaluate` observed: `python -m truefeed.train.calibrate --help`.
 
 What is calibrated is the quantity that the live core puts through the sigmoid: the mean window logit of one face over
-media time (stream.belief while a stream runs, stream.history over a file). The two means have one scale. A file stands
-for its most suspicious face whose evidence is not doubtful, since `fake` is never said of a doubtful one.
+media time (stream.scoring.smoothing while a stream runs, stream.scoring.aggregate over a file). The two means have one
+scale. A file stands for its most suspicious face whose evidence is not doubtful, since `fake` is never said of a
+doubtful one.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ from scipy.stats import norm
 
 from ..engines import load
 from ..engines.stamp import restamp
-from ..stream.alarm import AlarmSettings
 from ..stream.errors import ConfigError
-from ..stream.models import card_of, window_file
-from ..stream.quality import Limits
+from ..stream.faces.quality import Limits
+from ..stream.scoring.alarm import AlarmSettings
+from ..stream.scoring.models import card_of, window_file
 from . import metrics
 from .replay import Judgement, log_odds, outcome, with_alarm, without_voice
 
@@ -79,7 +80,12 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--false-positives", type=float, default=0.015, help="genuine files called fake (0.015)")
     parser.add_argument("--false-reals", type=float, default=0.1, help="fakes called real (0.1)")
     parser.add_argument(
-        "--quality", type=_pair, action="append", default=[], metavar="NAME=VALUE", help="a limit (stream.quality)"
+        "--quality",
+        type=_pair,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a limit (stream.faces.quality)",
     )
     return parser.parse_args(argv)
 

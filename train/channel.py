@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import fftconvolve, firwin, lfilter, resample_poly
 
-from ..stream.values import Floats
+from ..stream.types import Floats
 
 RATE = 16000
 _CODECS: dict[str, tuple[str, int, tuple[int, ...]]] = {

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 
 from ..stream.faces.align import crop, face_px
-from ..stream.faces.detect import CenterFace
-from ..stream.values import Image
+from ..stream.faces.centerface import CenterFace
+from ..stream.types import Image
 from .faces import SCALE, largest, rows, spread
 
 

@@ -15,14 +15,14 @@ from ..stream.audio.resample import RATE, Resampler
 from ..stream.errors import MissingExtraError, SourceError
 from ..stream.faces import CenterFace
 from ..stream.faces.align import crop, face_px, misfit, similarity
-from ..stream.follow import Follower
-from ..stream.media import read_picture
-from ..stream.quality import Limits
-from ..stream.schedule import Schedule
+from ..stream.faces.detect_track import Follower
+from ..stream.faces.quality import Limits
+from ..stream.faces.tiled_detection import find
+from ..stream.scan.probe import read_picture
+from ..stream.scoring.sampling import Schedule
 from ..stream.sources import SourceOptions
-from ..stream.sources.files import FileSource
-from ..stream.stills import find
-from ..stream.values import AudioChunk, Face, Floats, Frame, Image
+from ..stream.sources.file import FileSource
+from ..stream.types import AudioChunk, Face, Floats, Frame, Image
 from . import template
 from .faces import SCALE, cut_face
 from .mesh import FaceMesh

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from ..stream.values import Floats, Image
+from ..stream.types import Floats, Image
 from .alike import alike, shapes
 from .blend import REENACTED, Fake, Subject, make, rendered
 from .degrade import age, degrade, wear

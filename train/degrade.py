@@ -8,7 +8,7 @@ import av
 import cv2
 import numpy as np
 
-from ..stream.values import Floats, Image
+from ..stream.types import Floats, Image
 from .blend.warp import express
 
 CLEAN = 0.45

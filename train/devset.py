@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from ..engines import Engine, load
-from ..stream.models import card_of
-from ..stream.values import Floats
+from ..stream.scoring.models import card_of
+from ..stream.types import Floats
 from .data import PairSettings, normalise
 from .faces import recut
 from .loop import autocast

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..stream.errors import ConfigError
-from ..stream.judge import Job
-from ..stream.models import Models
+from ..stream.scan.scanner import Job
+from ..stream.scoring.models import Models
 from . import layouts, resultcard
 from .assess import assess, cases, duration
 from .gather import gather, select

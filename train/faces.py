@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 
 from ..stream.faces.align import crop, face_px, similarity
-from ..stream.faces.detect import CenterFace
-from ..stream.values import Face, Floats, Image
+from ..stream.faces.centerface import CenterFace
+from ..stream.types import Face, Floats, Image
 from .mesh import FaceMesh
 
 SCALE = 1.7

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ..stream.errors import TruefeedError
-from ..stream.judge import Job
+from ..stream.scan.scanner import Job
 from .layouts import Clip
 from .observe import Cache
 

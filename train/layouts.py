@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..stream.errors import ConfigError
-from ..stream.media import claims_media
+from ..stream.scan.probe import claims_media
 
 _FAKE = {"fake", "spoof", "1", "manipulated", "synthetic", "generated"}
 _REAL = {"real", "bonafide", "genuine", "0", "original"}

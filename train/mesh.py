@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ..stream.errors import MissingExtraError
-from ..stream.values import Floats, Image
+from ..stream.types import Floats, Image
 
 _SIZE = 192
 

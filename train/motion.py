@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..stream.motion import COLUMNS, MEASURES, NAMES
-from ..stream.values import Floats
+from ..stream.faces.motion_features import COLUMNS, MEASURES, NAMES
+from ..stream.types import Floats
 from .loop import save
 from .metrics import auc
 from .networks import Signs, WindowHead

@@ -1,7 +1,7 @@
 """Measure how genuine and manipulated faces move: `python -m truefeed.train.moves --help`.
 
 The clips of the training part are cut into stretches of about a second; each gives some genuine and some manipulated
-versions, every one coded anew, and all go through the measuring of live video (stream.motion).
+versions, every one coded anew, and all go through the measuring of live video (stream.faces.motion_features).
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..stream.faces.detect import CenterFace
-from ..stream.motion import measure
-from ..stream.values import Floats, Image
+from ..stream.faces.centerface import CenterFace
+from ..stream.faces.motion_features import measure
+from ..stream.types import Floats, Image
 from .data import Pairs, PairSettings
 from .faces import rows
 from .mesh import FaceMesh

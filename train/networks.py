@@ -95,7 +95,7 @@ class HeadSettings:
     rows: int = 64
     "Longest window, scored frames."
     motion: int = 0
-    "Columns of stream.motion in a row, before its last one; 0 = none."
+    "Columns of stream.faces.motion_features in a row, before its last one; 0 = none."
     signs: tuple[int, ...] = ()
     "Contrasts that each sign of manipulation is made of."
 
@@ -103,9 +103,9 @@ class HeadSettings:
 class Signs(nn.Module):
     """Signs of manipulation in how a face moves, as log-odds: how far each lies from genuine video.
 
-    A sign is the sum of some contrasts, each the difference of two measures of stream.motion, in spreads of genuine
-    video and turned so that more is more suspicious. No number here was fitted to fakes; which contrasts there are
-    (train.motion names them) and `gain` were chosen on dev clips.
+    A sign is the sum of some contrasts, each the difference of two measures of stream.faces.motion_features, in spreads
+    of genuine video and turned so that more is more suspicious. No number here was fitted to fakes; which contrasts
+    there are (train.motion names them) and `gain` were chosen on dev clips.
     """
 
     contrasts: Tensor
@@ -138,7 +138,7 @@ class Signs(nn.Module):
         return lies @ self.members
 
     def forward(self, motion: Tensor, mask: Tensor) -> Tensor:
-        """Take (B, L, COLUMNS) of stream.motion and the (B, L) mask of the rows; give (B,) log-odds."""
+        """Take (B, L, COLUMNS) of stream.faces.motion_features and the (B, L) mask of the rows; give (B,) log-odds."""
         present = motion[..., -1:] * mask[..., None]
         count = present.sum(1)
         odds = self.far((motion[..., :-1] * present).sum(1) / count.clamp_min(1)) @ self.gain

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..stream.values import Floats
+from ..stream.types import Floats
 from .data import Pairs, PairSettings, normalise
 from .loop import save
 from .weights import read_encoder

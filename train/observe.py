@@ -19,36 +19,30 @@ import onnx
 
 from .. import stream
 from ..engines import Card, Engine
-from ..stream.analyzer import Analyzer
-from ..stream.fusion import BORDERLINE
-from ..stream.judge import Job, judge
-from ..stream.media import Found
-from ..stream.models import Models, card_of, face_file, int8_file, still_file, window_file
-from ..stream.quality import Limits, measure
-from ..stream.summary import Summary
-from ..stream.values import AudioChunk, Floats, Frame, Image, Track, Verdict, VoiceVerdict
+from ..stream.faces.quality import Limits, measure
+from ..stream.scan.probe import Found
+from ..stream.scan.scanner import Job, judge
+from ..stream.scoring.analyzer import Analyzer
+from ..stream.scoring.fusion import BORDERLINE
+from ..stream.scoring.models import Models, card_of, face_file, int8_file, still_file, window_file
+from ..stream.scoring.summary import Summary
+from ..stream.types import AudioChunk, Floats, Frame, Image, Track, Verdict, VoiceVerdict
 
 _MEASURE_EVERY = 1.0
 "Quality of a face is noted so often, s of media time."
 _NO_SCORE = ("calibration", "thresholds", "quality", "training", "name", "version")
 "What a card says that a logit does not depend on; the limits of quality are looked at in full."
 _CODE = (
-    "analyzer",
-    "belief",
-    "cuts",
-    "follow",
-    "history",
-    "judge",
-    "motion",
-    "quality",
-    "schedule",
-    "scorer",
-    "stills",
-    "synthesis",
-    "tracks",
-    "windows",
+    "scan/scanner",
+    "scoring/aggregate",
+    "scoring/analyzer",
+    "scoring/face_scorer",
+    "scoring/sampling",
+    "scoring/smoothing",
+    "scoring/synthetic_scorer",
+    "scoring/window",
 )
-"Modules of the live core that a logit depends on, beside stream.faces."
+"Modules of the live core that a logit depends on, beside those of stream/faces."
 
 
 class Witness(Analyzer):

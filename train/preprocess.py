@@ -30,7 +30,7 @@ import numpy as np
 
 from ..engines import EngineError
 from ..stream.errors import ConfigError, TruefeedError
-from ..stream.media import kind_of
+from ..stream.scan.probe import kind_of
 from . import layouts
 from .collect import collect, describe
 from .cut import Cutter, Take, main_track, write_picture, write_sound

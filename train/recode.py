@@ -18,10 +18,10 @@ import cv2
 import numpy as np
 
 from ..stream.errors import ConfigError, SourceError, TruefeedError
-from ..stream.media import kind_of
+from ..stream.scan.probe import kind_of
 from ..stream.sources import SourceOptions
-from ..stream.sources.files import FileSource
-from ..stream.values import Frame, Image
+from ..stream.sources.file import FileSource
+from ..stream.types import Frame, Image
 from .layouts import Clip
 
 _TICKS = 90000

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from ..engines import load
 from ..stream.errors import ConfigError
-from ..stream.models import card_of
-from ..stream.values import Floats
+from ..stream.scoring.models import card_of
+from ..stream.types import Floats
 from .data import Pairs, PairSettings
 from .loop import save
 from .networks import EncoderSettings, FaceEncoder

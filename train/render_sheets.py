@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ..stream.values import Floats, Image
+from ..stream.types import Floats, Image
 from . import mesh as parts
 from .alike import alike, shapes
 from .blend import masks, texture, warp

@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..stream.values import Image
+from ..stream.types import Image
 from .render_sheets import REGIONS, placed
 
 

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 
 from ..engines import Card
-from ..stream.alarm import Alarm, AlarmSettings
-from ..stream.analyzer import FAKE_AT, REAL_AT
-from ..stream.config import StreamSettings
-from ..stream.fusion import fuse
-from ..stream.line import alarm_settings
-from ..stream.models import Models
-from ..stream.quality import judge
-from ..stream.synthesis import join, synthesis, thresholds
-from ..stream.values import FaceVerdict, Status, Verdict, VoiceVerdict
+from ..stream.config.settings import StreamSettings
+from ..stream.faces.quality import judge
+from ..stream.live.pipeline import alarm_settings
+from ..stream.scoring.alarm import Alarm, AlarmSettings
+from ..stream.scoring.analyzer import FAKE_AT, REAL_AT
+from ..stream.scoring.fusion import fuse
+from ..stream.scoring.models import Models
+from ..stream.scoring.synthetic_scorer import join, synthesis, thresholds
+from ..stream.types import FaceVerdict, Status, Verdict, VoiceVerdict
 
 _NOWHERE = (0.0, 0.0, 0.0, 0.0)
 

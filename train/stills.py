@@ -16,7 +16,7 @@ from torch.nn import functional as fn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from ..stream.values import Floats
+from ..stream.types import Floats
 from . import stills_data
 from .data import normalise
 from .loop import Curve, autocast, follow, groups, save, schedule

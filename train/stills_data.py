@@ -15,8 +15,8 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from ..stream.faces import CenterFace
 from ..stream.faces.align import crop, face_px
-from ..stream.stills import find
-from ..stream.values import Floats, Image
+from ..stream.faces.tiled_detection import find
+from ..stream.types import Floats, Image
 from . import layouts
 from .data import normalise
 from .degrade import blur, jpeg, light, noise

@@ -21,11 +21,11 @@ import numpy.typing as npt
 from ..engines import Card, Engine, load
 from ..engines.stamp import restamp
 from ..stream.faces import CenterFace
-from ..stream.models import card_of
-from ..stream.scorer import blob
-from ..stream.stills import find
-from ..stream.synthesis import synthesis, views
-from ..stream.values import Floats, Image
+from ..stream.faces.tiled_detection import find
+from ..stream.scoring.face_scorer import blob
+from ..stream.scoring.models import card_of
+from ..stream.scoring.synthetic_scorer import synthesis, views
+from ..stream.types import Floats, Image
 from . import layouts, metrics, stills_data
 from .calibrate import ceiling, platt
 from .faces import largest, spread

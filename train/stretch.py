@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from ..stream.faces.align import crop, face_px, similarity
-from ..stream.faces.detect import CenterFace
-from ..stream.values import Floats, Image
+from ..stream.faces.centerface import CenterFace
+from ..stream.types import Floats, Image
 from .blend import Subject, make, retime
 from .faces import largest
 from .mesh import FaceMesh

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..engines import load
 from ..stream.errors import ConfigError
-from ..stream.models import card_of
+from ..stream.scoring.models import card_of
 from .bank import chunks, store, taught
 from .data import normalise
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..stream.faces.align import similarity
-from ..stream.values import Floats
+from ..stream.types import Floats
 
 _FILE = Path(__file__).with_name("template.npy")
 """(11, 936): coefficients from the five points, upright and in sides of the face, and a one, to the 468 of FaceMesh.

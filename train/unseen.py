@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from ..stream.faces.align import crop, face_px
-from ..stream.faces.detect import CenterFace
-from ..stream.values import Floats, Image
+from ..stream.faces.centerface import CenterFace
+from ..stream.types import Floats, Image
 from .blend import Fake, Subject, make, retime
 from .clips import Table, stored_px
 from .faces import SCALE, rows

@@ -20,8 +20,8 @@ import numpy as np
 from ..engines import Engine, load
 from ..stream.audio import RATE, level
 from ..stream.errors import ConfigError
-from ..stream.models import card_of
-from ..stream.values import Floats
+from ..stream.scoring.models import card_of
+from ..stream.types import Floats
 from .channel import band, lossy, noisy, room, through
 from .voice_data import Clip, dev
 from .voice_score import logit

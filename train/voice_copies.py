@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy.signal import istft, stft
 
 from ..stream.errors import MissingExtraError
-from ..stream.values import Floats
+from ..stream.types import Floats
 
 RATE = 16000
 Complex = npt.NDArray[np.complex128]

@@ -19,10 +19,10 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from ..stream.audio.prepare import level, prepare
+from ..stream.audio.preprocess import level, prepare
 from ..stream.audio.resample import RATE, resample
 from ..stream.errors import ConfigError
-from ..stream.values import Floats
+from ..stream.types import Floats
 from .channel import coded
 from .voice_copies import KINDS, copy
 

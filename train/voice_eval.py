@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from ..engines import Engine, load
-from ..stream.bench import example
+from ..stream.commands.bench import example
 from .calibrate import platt
 from .metrics import auc, eer
 from .voice_data import Clip, sources

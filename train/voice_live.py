@@ -9,7 +9,7 @@ import numpy as np
 
 from ..engines import Card, Engine
 from ..stream.audio import RATE
-from ..stream.values import Alert, Verdict, VoiceVerdict
+from ..stream.types import Alert, Verdict, VoiceVerdict
 from .metrics import rate_interval
 from .voice_data import Clip
 from .voice_front import ROW

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..stream.values import Floats
+from ..stream.types import Floats
 from .voice_data import Clip
 
 LEAST = 3

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from ..engines import Card, Engine
-from ..stream.alarm import Alarm, AlarmSettings
 from ..stream.audio import RATE, VoiceScorer
-from ..stream.fusion import fuse
-from ..stream.values import Alert, AudioChunk, Floats, Verdict, VoiceVerdict
+from ..stream.scoring.alarm import Alarm, AlarmSettings
+from ..stream.scoring.fusion import fuse
+from ..stream.types import Alert, AudioChunk, Floats, Verdict, VoiceVerdict
 from .voice_score import Reader, even
 
 CHUNK = RATE // 10

@@ -24,10 +24,10 @@ from zlib import crc32
 
 import numpy as np
 
-from ..stream.audio.prepare import level, prepare
+from ..stream.audio.preprocess import level, prepare
 from ..stream.audio.resample import RATE
 from ..stream.errors import ConfigError
-from ..stream.values import Floats
+from ..stream.types import Floats
 from .voice_data import read
 from .voice_speak import LONGEST, write, write_manifest
 

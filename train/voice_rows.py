@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from ..engines import Engine
 from ..stream.audio import RATE
-from ..stream.values import Floats
+from ..stream.types import Floats
 from .channel import disturbed, lossy, through
 from .voice_data import VERSIONS, Clip
 from .voice_score import LEAST, window_row

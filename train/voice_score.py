@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..engines import Engine
-from ..stream.audio.prepare import RATE, level
-from ..stream.values import Floats
+from ..stream.audio.preprocess import RATE, level
+from ..stream.types import Floats
 from .voice_front import ROW, row
 from .voice_net import VoiceNet, VoiceSettings
 

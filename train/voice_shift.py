@@ -19,7 +19,7 @@ import numpy as np
 from ..engines import load
 from ..engines.stamp import restamp
 from ..stream.errors import ConfigError
-from ..stream.models import card_of
+from ..stream.scoring.models import card_of
 
 MARGIN = 0.3
 "Log-odds by which the quantile shall lie under the threshold."

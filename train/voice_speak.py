@@ -19,11 +19,11 @@ import av
 import numpy as np
 from scipy.signal import resample
 
-from ..stream.audio.prepare import level, prepare
+from ..stream.audio.preprocess import level, prepare
 from ..stream.audio.resample import RATE
 from ..stream.audio.resample import resample as to_rate
 from ..stream.errors import MissingExtraError
-from ..stream.values import Floats
+from ..stream.types import Floats
 
 Speaker = Callable[[str, float, np.random.Generator], tuple[Floats, int]]
 "A text, how drawn out it is said (1 is the voice's own pace) and chance, to samples and their rate."

@@ -11,7 +11,7 @@ import torch
 
 from ..engines import Engine
 from ..stream.audio import RATE
-from ..stream.values import Floats
+from ..stream.types import Floats
 from .calibrate import platt
 from .metrics import auc
 from .voice_data import Clip

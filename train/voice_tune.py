@@ -26,7 +26,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from ..stream.audio import RATE, level
-from ..stream.values import Floats
+from ..stream.types import Floats
 from .channel import disturbed
 from .loop import autocast, follow
 from .voice_data import VERSIONS, Clip

@@ -20,8 +20,8 @@ import torch
 
 from ..engines import Engine, load
 from ..stream.audio import RATE
-from ..stream.models import card_of
-from ..stream.values import Alert
+from ..stream.scoring.models import card_of
+from ..stream.types import Alert
 from .voice_data import Clip, genuine
 from .voice_data import load as load_clips
 from .voice_eval import ask, trainings

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..stream.faces.detect import CenterFace
-from ..stream.values import Floats, Image
+from ..stream.faces.centerface import CenterFace
+from ..stream.types import Floats, Image
 from .blend import Subject, make
 from .data import Pairs, PairSettings, normalise
 from .degrade import degrade

@@ -1,6 +1,6 @@
 """Sound, live: resampling to 16 kHz mono, voice activity, the sliding window and its score."""
 
-from .prepare import RATE, level, prepare, speech_level, trim
+from .preprocess import RATE, level, prepare, speech_level, trim
 from .resample import Resampler, resample
 from .scorer import VoiceScorer
 from .vad import BLOCK, Vad

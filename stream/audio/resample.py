@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import firwin, upfirdn
 
-from ..values import Floats
+from ..types import Floats
 
 RATE = 16000
 "Hz, of everything behind the resampler."

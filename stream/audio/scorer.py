@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ...engines import Engine
-from ..values import AudioChunk, Floats, Status, VoiceVerdict
-from .doubts import SoundLimits, doubts
-from .prepare import RATE, level
+from ..types import AudioChunk, Floats, Status, VoiceVerdict
+from .preprocess import RATE, level
+from .quality import SoundLimits, doubts
 from .resample import Resampler
-from .speech import SpeechCutter
+from .segmenter import SpeechCutter
 from .vad import BLOCK, SPEECH_AT, Vad
 
 HOP = RATE

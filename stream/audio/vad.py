@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..values import Floats
+from ..types import Floats
 
 BLOCK = 512
 "Samples at 16 kHz that one decision covers: 32 ms."

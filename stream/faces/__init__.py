@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ConfigError
-from .detect import CenterFace, Detector
+from .centerface import CenterFace, Detector
 
 __all__ = ["CenterFace", "Detector", "open_detector"]
 
@@ -26,7 +26,7 @@ def open_detector(spec: str = "centerface", *, long_side: int = 640, device: str
     if name == "centerface" and not model:
         return CenterFace(long_side=long_side, device=device, threads=threads)
     if name == "insightface":
-        from .insight import InsightFace
+        from .scrfd import InsightFace
 
         return InsightFace(model or None, long_side=long_side, device=device)
     raise ConfigError(f"unknown face detector {spec!r}: choose centerface or insightface[:MODEL.onnx]")

@@ -7,7 +7,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from ..values import Floats, Image
+from ..types import Floats, Image
 
 # Mean positions of the five points over upright frontal faces, in units of the tight face square's side, from its
 # centre, which lies a little under the nose bridge, so that chin and brows are equally far from the border.

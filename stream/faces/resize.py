@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ..values import Image
+from ..types import Image
 
 
 def resize(image: Image, width: int, height: int) -> Image:

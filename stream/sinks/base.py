@@ -10,9 +10,23 @@ import cv2
 
 from ..errors import TruefeedError
 from ..redaction import redact
-from ..values import Alert, Frame, StateChange, Verdict
+from ..types import Alert, Frame, StateChange, Verdict
 
 _FAILURES = (TruefeedError, OSError, ValueError, av.error.FFmpegError, cv2.error)
+
+NOTHING: Mapping[str, Any] = {
+    "frames_read": 0,
+    "frames_scored": 0,
+    "dropped": 0,
+    "alerts": 0,
+    "reconnects": 0,
+    "decode_errors": 0,
+    "latency_ms_p50": None,
+    "latency_ms_p95": None,
+    "seconds": 0.0,
+    "scored_fps": 0.0,
+}
+"The summary of a source that gave nothing; its keys are a contract."
 
 
 class Sink:

@@ -20,9 +20,9 @@ import cv2
 
 from ...engines import Engine
 from ..errors import ConfigError
-from ..models import Models
 from ..redaction import encodable, redact
-from ..values import Alert, Frame, Image, StateChange, Verdict
+from ..scoring.models import Models
+from ..types import Alert, Frame, Image, StateChange, Verdict
 from .base import Sink
 from .jsonl import alert_event, dumps, fit_for_json, verdict_event
 from .overlay import Overlay

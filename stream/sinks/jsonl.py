@@ -12,7 +12,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from ..redaction import redact
-from ..values import Alert, Frame, StateChange, Verdict
+from ..types import Alert, Frame, StateChange, Verdict
 from .base import Sink
 
 _STATES = ("online", "stalled", "retrying", "ended")

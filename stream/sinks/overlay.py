@@ -8,10 +8,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from ..values import Alert, FaceVerdict, Image, StateChange, StreamState, Verdict
-from .human import percent, words
-from .labels import draw_faces
-from .paint import (
+from ..types import Alert, FaceVerdict, Image, StateChange, StreamState, Verdict
+from .drawing import (
     AMBER,
     BLUE,
     FAINT,
@@ -31,7 +29,9 @@ from .paint import (
     text,
     text_width,
 )
-from .timeline import SPAN, Timeline
+from .overlay_labels import draw_faces
+from .overlay_timeline import SPAN, Timeline
+from .text import percent, words
 
 _STATES: dict[StreamState, tuple[str, Colour]] = {
     "connecting": ("Connecting", AMBER),

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ..errors import ConfigError
 from ..redaction import encodable, public_host, redact
-from ..values import Alert
+from ..types import Alert
 from .base import Sink
 from .jsonl import alert_event, dumps
 

@@ -7,8 +7,8 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from ..packets import Packet
-from ..values import AudioChunk, Frame, StateChange
+from ..types import AudioChunk, Frame, StateChange
+from .packet_buffer import Packet
 
 Item = Frame | AudioChunk | StateChange | Packet
 

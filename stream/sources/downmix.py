@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
 
-from ..values import Floats
+from ..types import Floats
 
 _MEMORY = 0.25
 "Correlation is measured over about so long, s."

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import MissingExtraError, SourceError, SourceNotFoundError
-from ..values import AudioChunk, Floats, StateChange
+from ..types import AudioChunk, Floats, StateChange
 from .base import Device, Item, SourceOptions
-from .live import TICK, LiveSource, StalledError
-from .timeline import Timeline
+from .reconnect import TICK, LiveSource, StalledError
+from .timestamps import Timeline
 
 _BLOCK = 0.02
 "Length of a block, s."

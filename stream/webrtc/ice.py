@@ -11,7 +11,7 @@ from urllib.parse import unquote
 from ..errors import ConfigError
 from ..redaction import public_server
 from ..sources.base import SourceOptions
-from .packages import (
+from .deps import (
     StunProtocol,
     TransportPolicy,
     aiortc,

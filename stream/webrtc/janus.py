@@ -11,12 +11,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from ..errors import SourceAuthError, SourceError, SourceNotFoundError
 from ..redaction import public_name
 from ..sources import SourceOptions, Tally
+from .deps import check
 from .ice import configuration
 from .janus_session import JanusError, JanusSession
-from .members import Members, unlike
-from .packages import check
 from .participant import ParticipantSource
 from .peer import Peer
+from .room_base import Members, unlike
 
 _PLUGIN = "janus.plugin.videoroom"
 _AGAIN = (2.0, 30.0)

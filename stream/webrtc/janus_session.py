@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from .packages import aiohttp
+from .deps import aiohttp
 
 _ANSWER = 8.0
 "The server has so long to answer, s."

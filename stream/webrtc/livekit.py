@@ -17,9 +17,9 @@ from ..sources import SourceOptions, Tally
 from . import livekit_token
 from .ice import parse
 from .livekit_feed import Feed, sdk
-from .members import Members, unlike
 from .participant import ParticipantSource
-from .results import Results
+from .results_sink import Results
+from .room_base import Members, unlike
 
 if TYPE_CHECKING:
     from livekit import rtc

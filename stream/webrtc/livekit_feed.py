@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..errors import MissingExtraError
 from ..sources.base import Tally
-from .inbox import Entry, Inbox
+from .frame_queue import Entry, Inbox
 
 if TYPE_CHECKING:
     from livekit import rtc as rtc

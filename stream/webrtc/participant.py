@@ -8,10 +8,10 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 from ..sources.base import Item, Tally
-from ..sources.live import StalledError
-from ..sources.timeline import Timeline
-from ..values import StateChange
-from .reception import Feed, Reception
+from ..sources.reconnect import StalledError
+from ..sources.timestamps import Timeline
+from ..types import StateChange
+from .reader import Feed, Reception
 
 
 class ParticipantSource:

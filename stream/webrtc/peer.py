@@ -9,10 +9,10 @@ from typing import Any
 from ..errors import SourceError
 from ..sources.base import Tally
 from .avsync import Clock
+from .deps import MediaStreamError, aiortc
+from .frame_queue import Inbox
 from .ice import widen
-from .inbox import Inbox
-from .packages import MediaStreamError, aiortc
-from .receiver import Receiver
+from .track import Receiver
 
 
 class Peer:

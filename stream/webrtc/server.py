@@ -14,11 +14,11 @@ from typing import Any
 from ..errors import ConfigError, SourceError
 from ..sinks.jsonl import dumps
 from ..sources import SourceOptions
+from .deps import check, web
 from .ice import configuration
-from .members import Members
-from .packages import check, web
-from .results import Results
-from .switchboard import Switchboard
+from .results_sink import Results
+from .room_base import Members
+from .signaling import Switchboard
 from .whip import Session, Whip, allowed, refusal
 
 _LISTENERS = 32

@@ -13,13 +13,13 @@ from urllib.parse import unquote, urljoin, urlsplit
 from ..errors import ConfigError, SourceAuthError, SourceError, SourceNotFoundError
 from ..redaction import public_name
 from ..sources.base import Item, SourceOptions
-from ..sources.live import LiveSource
-from ..sources.timeline import Timeline
+from ..sources.reconnect import LiveSource
+from ..sources.timestamps import Timeline
+from .deps import aiohttp, check
+from .event_loop import Loop
 from .ice import configuration
-from .loop import Loop
-from .packages import aiohttp, check
 from .peer import Peer
-from .reception import Reception
+from .reader import Reception
 
 _ANSWER = 10.0
 "The server has so long to answer, s."

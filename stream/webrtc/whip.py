@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from ..errors import SourceError
 from ..sources.base import SourceOptions, Tally
+from .deps import web
 from .ice import configuration, links
-from .members import unlike
-from .offers import faster, trickle, ufrag, wrong
-from .packages import web
 from .participant import ParticipantSource
 from .peer import Peer
+from .room_base import unlike
+from .sdp_offer import faster, trickle, ufrag, wrong
 
 _LARGEST = 65536
 "Of an offer, bytes."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ...stream.values import Floats, Image
+from ...stream.types import Floats, Image
 from . import graphics, masks, texture, warp
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ...stream.values import Floats
+from ...stream.types import Floats
 from .. import mesh as parts
 
 REGIONS = ("face", "brows-down", "inner", "lower", "mouth", "eyes")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ...stream.values import Floats, Image
+from ...stream.types import Floats, Image
 
 
 def tint(image: Image, rng: np.random.Generator, strength: float = 1.0) -> Image:

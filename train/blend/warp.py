@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ...stream.values import Floats, Image
+from ...stream.types import Floats, Image
 from .. import mesh as parts
 from .masks import as_maps, smooth_field
 

@@ -1,0 +1,151 @@
+"""`truefeed scan`: files and folders through the very same analysis as a live stream, without a thread."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+from ..errors import ConfigError, SourceError
+from ..redaction import displayable, encodable
+from ..scan.html_report import EVIDENCE, page
+from ..scan.probe import walk
+from ..scan.scanner import Job, judge_all
+from ..signals import exits_on_sigterm
+from ..sinks.jsonl import dumps
+from ..sinks.text import percent, words
+from ..types import Report
+
+_NOTHING = "nothing to judge: no video, picture or sound"
+
+
+def command(arguments: argparse.Namespace) -> int:
+    """Run `truefeed scan`; returns 1 where some file failed or there was nothing to judge, else 0."""
+    given = vars(arguments)
+    target: Path | None = given.get("report")
+    if target is not None and not target.absolute().parent.is_dir():
+        raise ConfigError(f"--report {target}: there is no such folder")
+    explain: Path | None = given.get("explain")
+    if explain is not None:
+        _folder(explain)
+    job = Job(
+        given.get("engine", "auto"),
+        given.get("faces", "centerface"),
+        given.get("model"),
+        given.get("voice_model"),
+        explain,
+    )
+    files = list(walk(arguments.paths))
+    progress = _Progress(sys.stderr, len(files), quiet=given.get("quiet", False), lines=arguments.json)
+    reports: list[Report] = []
+    try:
+        with exits_on_sigterm():
+            for report in judge_all(files, job, jobs=given.get("jobs", 1)):
+                with progress.step(report):
+                    if report is not None:
+                        if target is not None:
+                            reports.append(report)
+                        sys.stdout.write((dumps(line(report)) if arguments.json else text(report)) + "\n")
+                        sys.stdout.flush()
+    finally:
+        # Whoever stops a long scan keeps what was found.
+        if target is not None and reports:
+            _write(target, page(reports, made=time.strftime("%Y-%m-%d %H:%M %Z")))
+    progress.end()
+    return 0 if progress.judged and not progress.failed else 1
+
+
+def line(report: Report) -> dict[str, Any]:
+    """Return the report as the object of its JSON line; the keys and their order are a contract."""
+    told: dict[str, Any] = {
+        "path": report.path,
+        "kind": report.kind,
+        "status": report.status,
+        "fake_probability": report.fake_probability,
+        "voice_probability": report.voice_probability,
+        "reasons": report.reasons,
+        "faces": report.faces,
+        "timeline": report.timeline,
+        "seconds": report.seconds,
+        "model": report.model,
+    }
+    return told if report.error is None else {**told, "error": report.error}
+
+
+def text(report: Report) -> str:
+    """Return the report as a line to read."""
+    path = displayable(report.path)
+    why = displayable(report.error).removeprefix(f"{path}: ") if report.error else words(report.reasons)
+    why = why or _evidence(report)
+    voice = f"voice {percent(report.voice_probability)}" if report.voice_probability is not None else ""
+    figures = f"{report.status:<10}{percent(report.fake_probability):>4}  {voice:<11}"
+    return f"{figures}{path}{f'  ({why})' if why else ''}"
+
+
+def _evidence(report: Report) -> str:
+    """Name what speaks for a fake in a still picture."""
+    found = dict.fromkeys(face.get("evidence") for face in report.faces if face["status"] == "fake")
+    return ", ".join(EVIDENCE[name] for name in found if name)
+
+
+def _folder(explain: Path) -> None:
+    try:
+        explain.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--explain {explain}: {(error.strerror or 'cannot be made').lower()}") from None
+
+
+def _write(target: Path, text: str) -> None:
+    """Write at once or not at all: a page cut in two would look like a finding."""
+    part = target.with_name(target.name + ".part")
+    try:
+        part.write_text(encodable(text), encoding="utf-8")
+        part.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise SourceError(f"--report {target}: {(error.strerror or 'cannot be written').lower()}") from None
+
+
+class _Progress:
+    """How far it is, on stderr: on a terminal a line that overwrites itself, elsewhere, with --json, a line a file."""
+
+    def __init__(self, err: TextIO, total: int, *, quiet: bool, lines: bool) -> None:
+        self._err, self._total, self._quiet = err, total, quiet
+        self._terminal = err.isatty()
+        self._lines = lines and not self._terminal
+        self.judged = self.failed = self._skipped = 0
+        self._started = time.monotonic()
+
+    @contextmanager
+    def step(self, report: Report | None) -> Iterator[None]:
+        """Say that one file more is done; within it the result is printed."""
+        self._skipped += report is None
+        self.judged += report is not None
+        self.failed += report is not None and report.status == "error"
+        done = self.judged + self._skipped
+        if self._terminal and not self._quiet:
+            # On a terminal both streams end on one screen.
+            self._err.write("\r\x1b[K")
+            self._err.flush()
+        yield
+        head = f"{done}/{self._total}"
+        if self._terminal and not self._quiet and done < self._total:
+            self._err.write(f"{head} done")
+        elif self._lines and not self._quiet and report is not None:
+            self._err.write(f"{head} {text(report)}\n")
+        self._err.flush()
+
+    def end(self) -> None:
+        """Say how it went."""
+        if self._quiet and self.judged:
+            return
+        took = time.monotonic() - self._started
+        parts = [f"{self.judged} judged in {took:.1f} s"] if self.judged else [_NOTHING]
+        parts += [f"{self.failed} failed"] if self.failed else []
+        parts += [f"{self._skipped} left out (no media)"] if self._skipped else []
+        self._err.write(", ".join(parts) + "\n")

@@ -1,0 +1,188 @@
+"""One file to one report, and many files to many, in order."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from ...engines import EngineError
+from ..config.settings import Engine
+from ..errors import TruefeedError
+from ..pool import Pool
+from ..redaction import redact
+from ..scoring.analyzer import Analyzer
+from ..scoring.models import Models, card_of
+from ..scoring.summary import Summary
+from ..sources import SourceOptions
+from ..sources.file import FileSource
+from ..types import AudioChunk, Frame, Report
+from .heatmap import Explainer
+from .probe import Found, Kind, claims_media, is_webp, kind_of, read_animation, read_picture
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Which models judge; travels to the worker processes."""
+
+    engine: Engine = "auto"
+    faces: str = "centerface"
+    model: Path | None = None
+    voice_model: Path | None = None
+    explain: Path | None = None
+    "The folder that gets a heat map of every face; None = none are drawn."
+
+    def load(self) -> Models:
+        """Raises EngineError, TruefeedError."""
+        return Models.load(self.engine, self.faces, face_model=self.model, voice_model=self.voice_model, stills=True)
+
+
+def judge_all(files: Sequence[Found], job: Job, *, jobs: int = 1) -> Iterator[Report | None]:
+    """Yield a report a file, in the order of files; None where a folder holds what is no media.
+
+    Args:
+        files: what to judge.
+        job: with which models.
+        jobs: processes; 1 is this one.
+
+    Raises:
+        EngineError, TruefeedError: the models cannot be loaded.
+    """
+    models = job.load()  # also where others do the work: a wrong model is told at once, and once
+    if jobs == 1 or len(files) < 2:
+        yield from (_judge(found, models, job) for found in files)
+        return
+    pool = Pool(_work, _died, min(jobs, len(files)), _begin, (job,))
+    yield from pool.each(files)
+
+
+def _judge(found: Found, models: Models, job: Job) -> Report | None:
+    if job.explain is None:
+        return judge(found, models)
+    explainer = Explainer(models, source=str(found.path))
+    report = judge(found, models, explainer)
+    if report is None or not report.faces:
+        return report
+    try:
+        return explainer.write(report, job.explain)
+    except (OSError, ValueError, cv2.error) as error:
+        return _failed(found.path, report.kind, f"{found.path}: no heat map of it can be written: {error}")
+
+
+def judge(found: Found, models: Models, analyzer: Analyzer | None = None) -> Report | None:
+    """Judge one file; whatever is wrong with it stands in the report. None where a folder holds what is no media.
+
+    A caller that wants to see more than the report brings the analyzer, fresh.
+    """
+    if found.error is not None:
+        return _failed(found.path, None, found.error)
+    kind: Kind | None = None
+    try:
+        kind = kind_of(found.path)
+        if kind is None:
+            return _no_media(found)
+        if kind == "audio" and models.voice is None:
+            raise EngineError(f"{found.path}: there is no voice model to judge a sound with; see `truefeed doctor`")
+        analyzer = analyzer or Analyzer(models, source=str(found.path))
+        if kind == "image":
+            return _report(found.path, kind, analyzer.image(read_picture(found.path)), None, models)
+        seconds = (_animation if is_webp(found.path) else _feed)(found.path, analyzer)
+        return _report(found.path, kind, analyzer.summary(), seconds, models)
+    except (TruefeedError, EngineError, OSError, ValueError, MemoryError, cv2.error) as error:
+        return _failed(found.path, kind, str(error) or type(error).__name__)
+    except Exception as error:  # whatever one file does to a library, the others are judged
+        return _failed(found.path, kind, f"{found.path}: {type(error).__name__}: {error}")
+
+
+def _feed(path: Path, analyzer: Analyzer) -> float:
+    """Show the file to the analyzer; return its length, s."""
+    end = 0.0
+    latest: float | None = None
+    source = FileSource(path, SourceOptions(pace="fast"))
+    with closing(source.items(threading.Event())) as items:
+        for item in items:
+            if isinstance(item, Frame):
+                analyzer.frame(item, item.bitrate_kbps)
+                # How long the last picture stands is not told: as long as the one before it, then.
+                stands = min(item.t - latest, 1.0) if latest is not None else 0.0
+                latest, end = item.t, max(end, item.t + stands)
+            elif isinstance(item, AudioChunk):
+                analyzer.audio(item)
+                end = max(end, item.t + len(item.samples) / item.rate)
+    return end
+
+
+def _animation(path: Path, analyzer: Analyzer) -> float | None:
+    """As _feed, for what FFmpeg does not read: animated WebP."""
+    end: float | None = None
+    for end, image in read_animation(path):
+        analyzer.frame(Frame(image, end, time.monotonic()))
+    return end
+
+
+def _report(path: Path, kind: Kind, summary: Summary, seconds: float | None, models: Models) -> Report:
+    return Report(
+        redact(str(path)),
+        kind,
+        summary.status,
+        _rounded(summary.fake, 4),
+        _rounded(summary.voice, 4),
+        summary.reasons,
+        summary.faces,
+        summary.timeline,
+        _rounded(seconds, 3),
+        _identity(models, sound=kind == "audio", still=kind == "image"),
+    )
+
+
+def _identity(models: Models, *, sound: bool, still: bool) -> dict[str, str]:
+    if sound and models.voice is None:
+        return {}
+    engine = models.voice if sound and models.voice is not None else models.face
+    card = card_of(engine)
+    name = {"name": f"{card.name} {card.version}", "sha256": engine.sha256}
+    return name | ({"still_sha256": models.still.sha256} if still and models.still is not None else {})
+
+
+def _no_media(found: Found) -> Report | None:
+    if not found.named and not claims_media(found.path):
+        return None
+    why = "no video, picture or sound can be found in it"
+    if found.path.stat().st_size == 0:
+        why = "the file is empty"
+    elif claims_media(found.path):
+        why += "; it is damaged or cut short"
+    return _failed(found.path, None, f"{found.path}: {why}")
+
+
+def _failed(path: Path, kind: Kind | None, error: str) -> Report:
+    return Report(redact(str(path)), kind, "error", None, None, (), (), (), None, error=redact(error))
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
+
+
+_worker: tuple[Models, Job] | None = None
+"What a worker process judges with."
+
+
+def _begin(job: Job) -> None:
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # end silently: the parent tells what happened
+    _worker = job.load(), job
+
+
+def _work(found: Found) -> Report | None:
+    assert _worker is not None
+    return _judge(found, *_worker)
+
+
+def _died(found: Found) -> Report | None:
+    return _failed(found.path, None, f"{found.path}: the process that judged it died (out of memory?)")

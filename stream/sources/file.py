@@ -1,0 +1,113 @@
+"""Media files, read to their end: paced as if live, or as fast as the consumer takes them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+
+from ..errors import SourceError, SourceNotFoundError
+from ..redaction import displayable, public_name, redact
+from ..types import AudioChunk, Frame, StateChange
+from .base import Item, SourceOptions, Tally
+from .container import Session
+from .isobmff import sample_entries
+from .libav import explain
+from .selection import UndecodableError
+from .timestamps import Timeline
+
+_ANSWER = 10.0
+"A web server has so long to answer, s."
+_HOLE = 10.0
+"Nothing is held back for longer than this, s."
+
+
+class FileSource:
+    """A video or sound file.
+
+    Args:
+        file: its path, or the URL of one on a web server.
+        name: what to call it, in place of the path.
+    """
+
+    live = False
+
+    def __init__(self, file: Path | str, options: SourceOptions, *, name: str | None = None) -> None:
+        self.name = name or (public_name(file) if isinstance(file, str) else displayable(str(file)))
+        self.tally = Tally()
+        self._file = file
+        self._options = options
+
+    def close(self) -> None:
+        """Do nothing: the generator closes what it opened."""
+
+    def items(self, stop: threading.Event) -> Generator[Item]:
+        """See `Source.items`; raises SourceError where the file can't be read as media."""
+        yield StateChange("connecting", arrived=time.monotonic())
+        with self._open() as container:
+            length = container.duration / 1e6 if container.duration else None
+            timeline = Timeline(live=False, length=length)
+            try:
+                session = Session(container, timeline, self.tally, audio=self._options.audio)
+                items = (item for item in session.items(stop) if item is not None)
+                yield from paced(items, stop) if self._options.pace == "realtime" else items
+            except UndecodableError as error:
+                raise SourceError(f"{self.name}: {error} ({self._coding(error.index)})") from None
+            except SourceError as error:
+                raise SourceError(f"{self.name}: {error}") from None
+            except (av.error.FFmpegError, ValueError, OSError) as error:
+                raise SourceError(f"{self.name}: {redact(str(getattr(error, 'strerror', None) or error))}") from None
+        yield StateChange("ended", "stopped" if stop.is_set() else "end of the file", time.monotonic())
+
+    def _coding(self, track: int) -> str:
+        """Name the coding of a track that FFmpeg knows no decoder for."""
+        known = sample_entries(self._file) if isinstance(self._file, Path) else []
+        name = known[track] if track < len(known) and known[track] else "a coding that is not known"
+        return f"{name}: encrypted" if name in ("encv", "enca") else name
+
+    def _open(self) -> InputContainer:
+        if isinstance(self._file, str):
+            try:
+                return av.open(self._file, timeout=_ANSWER, metadata_errors="replace")
+            except (av.error.FFmpegError, OSError, ValueError) as error:
+                raise explain(self.name, error) from None
+        if self._file.is_dir():
+            raise SourceError(f"{self.name}: is a folder, not a file")
+        try:
+            # The plain path would be taken for a URL or a pattern where it looks like one, and many an old file's tags
+            # are no UTF-8.
+            return av.open(f"file:{self._file}", options={"pattern_type": "none"}, metadata_errors="replace")
+        except FileNotFoundError:
+            raise SourceNotFoundError(f"{self.name}: no such file") from None
+        except PermissionError:
+            raise SourceError(f"{self.name}: permission denied") from None
+        except EOFError:
+            raise SourceError(f"{self.name}: there is nothing in it") from None
+        except (av.error.FFmpegError, ValueError) as error:
+            if self._file.is_file() and self._file.stat().st_size == 0:
+                raise SourceError(f"{self.name}: the file is empty") from None
+            text = "it is cut short or no media file" if isinstance(error, ValueError) else str(error.strerror)
+            raise SourceError(f"{self.name}: {text}") from None
+
+
+def paced(items: Iterator[Item], stop: threading.Event) -> Iterator[Item]:
+    """Hold frames and sound back until their time has come on the wall clock; a late consumer is caught up with.
+
+    A hole of hours, which is a broken timestamp, is not waited for.
+    """
+    start: float | None = None
+    for item in items:
+        if isinstance(item, Frame | AudioChunk):
+            now = time.monotonic()
+            if start is None:
+                start = now - item.t
+            start = min(start, now - item.t + _HOLE)
+            if start + item.t > now and stop.wait(start + item.t - now):
+                return
+            item = replace(item, arrived=max(now, start + item.t))
+        yield item
