@@ -26,8 +26,8 @@ from truefeed.stream.scoring.fusion import fuse
 from truefeed.stream.sources.base import SourceOptions
 from truefeed.stream.sources.microphone import MicrophoneSource
 from truefeed.stream.types import Alert, AudioChunk, Floats, Verdict, VoiceVerdict
-from truefeed.train.voice_data import read
-from truefeed.train.voice_observe import joined
+from truefeed.train.voice.dataset import read
+from truefeed.train.voice.live_engine import joined
 
 _MODULES = (
     "module-native-protocol-unix auth-anonymous=1",

@@ -19,8 +19,8 @@ from scipy.signal import resample_poly
 from truefeed.engines import WEIGHTS, load
 from truefeed.stream.audio import RATE, VoiceScorer
 from truefeed.stream.types import AudioChunk, Floats
-from truefeed.train.voice_data import read
-from truefeed.train.voice_observe import joined
+from truefeed.train.voice.dataset import read
+from truefeed.train.voice.live_engine import joined
 
 LIVE_RATE, CHUNK = 48_000, 960
 

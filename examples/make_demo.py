@@ -3,7 +3,7 @@
 The portrait is NASA's of the astronaut Eileen Collins (public domain), as scikit-image carries it. A hand-held camera
 looks at it for 34 s. From 8 s to 19 s the face is re-rendered and made to talk, frame by frame, with the functions that
 make truefeed's training fakes: that stretch is manipulated, the rest is genuine. Needs `pip install -e '.[train]'` and
-the face mesh of truefeed.train.mesh.
+the face mesh of truefeed.train.data.landmarks.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from skimage import data
 from truefeed.stream.faces.align import similarity
 from truefeed.stream.faces.centerface import CenterFace
 from truefeed.stream.types import Floats, Image
-from truefeed.train import mesh as parts
-from truefeed.train.blend import masks, texture, warp
-from truefeed.train.faces import SCALE, cut_face, largest
-from truefeed.train.mesh import FaceMesh
+from truefeed.train.data import landmarks as parts
+from truefeed.train.data.face_crops import SCALE, cut_face, largest
+from truefeed.train.data.landmarks import FaceMesh
+from truefeed.train.face.blend import masks, texture, warp
 
 WIDTH, HEIGHT, FPS = 640, 480, 25
 SECONDS, FAKE_FROM, FAKE_TO = 34, 8, 19

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from ..engines import Card
-from ..train.data import MEAN, STD, Pairs, PairSettings
-from ..train.networks import EncoderMean
-from ..train.weights import read_encoder, read_head
+from ..train.face.checkpoints import read_encoder, read_head
+from ..train.face.networks import EncoderMean
+from ..train.face.pairs import MEAN, STD, Pairs, PairSettings
 from .halve import halved
 from .onnx import Parity, export, sha256
 
@@ -22,10 +22,12 @@ WINDOW_S, RATE_HZ = 4.0, 16.0
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m truefeed.export.face", description=__doc__)
-    several = "checkpoints of truefeed.train.video; several: their mean is exported"
+    several = "checkpoints of truefeed.train.face.train_encoder; several: their mean is exported"
     parser.add_argument("--encoder", type=Path, nargs="+", required=True, help=several)
-    parser.add_argument("--head", type=Path, help="the checkpoint of truefeed.train.temporal")
-    parser.add_argument("--faces", type=Path, required=True, help="the folder truefeed.train.faces wrote, for parity")
+    parser.add_argument("--head", type=Path, help="the checkpoint of truefeed.train.face.train_head")
+    parser.add_argument(
+        "--faces", type=Path, required=True, help="the folder truefeed.train.data.face_crops wrote, for parity"
+    )
     parser.add_argument("--size", type=int, nargs="+", default=[224], help="side of each one's crop at run time, px")
     parser.add_argument(
         "--weight", type=float, nargs="+", help="what each one's logit is worth in the mean (default 1)"

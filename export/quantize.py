@@ -26,8 +26,8 @@ from ..engines import Engine, load
 from ..engines.stamp import restamp
 from ..stream.errors import ConfigError
 from ..stream.scoring.models import card_of
-from ..train.data import Pairs, PairSettings
-from ..train.metrics import auc
+from ..train.common.metrics import auc
+from ..train.face.pairs import Pairs, PairSettings
 from .onnx import sha256
 
 Batch = npt.NDArray[np.float32]
@@ -38,7 +38,9 @@ _SECOND_STAGE = "trunk.early.1.0.body.0.weight"
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="truefeed export int8", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="face.onnx, as `truefeed export` wrote it")
-    parser.add_argument("--faces", type=Path, required=True, help="the folder that preprocess or train.faces wrote")
+    parser.add_argument(
+        "--faces", type=Path, required=True, help="the folder that preprocess or train.data.face_crops wrote"
+    )
     parser.add_argument("--out", type=Path, required=True, help="the .onnx file to write")
     parser.add_argument("--calibrate", type=int, default=100, help="pairs of crops to calibrate on (default 100)")
     parser.add_argument("--check", type=int, default=100, help="other pairs to compare on (default 100)")

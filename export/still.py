@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from ..engines import Card
-from ..train import stills_data
-from ..train.data import MEAN, STD
-from ..train.networks import StillNet, StillSettings
+from ..train.face.networks import StillNet, StillSettings
+from ..train.face.pairs import MEAN, STD
+from ..train.synthetic import dataset
 from .halve import halved
 from .onnx import export, sha256
 
@@ -46,7 +46,10 @@ def _parts(net: nn.Module, crops: Tensor) -> Tensor:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="truefeed export still", description=__doc__)
-    runs = "folders that truefeed.train.stills wrote, or files of truefeed.train.stills_folds: their mean is exported"
+    runs = (
+        "folders that truefeed.train.synthetic.train wrote, or files of truefeed.train.synthetic.cross_validate: "
+        "their mean is exported"
+    )
     parser.add_argument("--run", type=Path, nargs="+", required=True, help=runs)
     parser.add_argument("--points", type=Path, help="points.npz of the training; else it lies beside the first network")
     parser.add_argument("--dataset", type=Path, required=True, help="the pictures it was trained on, for parity")
@@ -54,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     files = [run / "checkpoint.pt" if run.is_dir() else run for run in args.run]
     trained = [_told(file) for file in files]
-    size = stills_data.SIZE
+    size = dataset.SIZE
     card = Card(
         task="face-still",
         name="truefeed-face-still",
@@ -62,14 +65,14 @@ def main(argv: list[str] | None = None) -> int:
         input_size=(size, size),
         mean=(MEAN,) * 3,
         std=(STD,) * 3,
-        crop_scale=stills_data.SCALE,
-        views=stills_data.VIEWS,
+        crop_scale=dataset.SCALE,
+        views=dataset.VIEWS,
         quality={"min_face_px": 64.0},
         training=trained[0] if len(trained) == 1 else {"mean_of": trained},
     )
-    placed = [p for p in stills_data.split(args.dataset, [], 32, 0) if p.part == "train"]
-    stills = stills_data.read(placed, args.points or files[0].with_name("points.npz"))
-    pairs, rng = stills_data.Stills(stills, "", 0), np.random.default_rng(0)
+    placed = [p for p in dataset.split(args.dataset, [], 32, 0) if p.part == "train"]
+    stills = dataset.read(placed, args.points or files[0].with_name("points.npz"))
+    pairs, rng = dataset.Stills(stills, "", 0), np.random.default_rng(0)
     inputs = {"crops": torch.from_numpy(np.concatenate([pairs.pair(rng) for _ in range(4)]))}
     worst = write([read(file) for file in files], inputs, card, args.out)
     sys.stderr.write(

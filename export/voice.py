@@ -16,21 +16,21 @@ import torch
 from ..engines import Card, load
 from ..stream.audio import RATE
 from ..stream.errors import ConfigError
-from ..train.voice_front import ROW
-from ..train.voice_net import VoiceNet
-from ..train.voice_score import WINDOW, Reader, even, read
+from ..train.voice.front import ROW
+from ..train.voice.perceptrons import VoiceNet
+from ..train.voice.score import WINDOW, Reader, even, read
 from .onnx import ParityError, sha256, stamp, write
 
 TOLERANCE = 1e-3
 "Greatest difference allowed between the network and the file, in units of the logit."
-STARTED_FROM = "distillmos 0.9.1 (Microsoft, MIT): weights/distill_mos_v7.pt, trained on by voice_tune"
+STARTED_FROM = "distillmos 0.9.1 (Microsoft, MIT): weights/distill_mos_v7.pt, trained on by voice.tune_front"
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="truefeed export voice", description=__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True, help="last.pt of `truefeed train voice`")
     parser.add_argument("--front", type=Path, required=True, help="front.onnx that it was trained with")
-    parser.add_argument("--results", type=Path, help="results.json of `python -m truefeed.train.voice_eval`")
+    parser.add_argument("--results", type=Path, help="results.json of `python -m truefeed.train.voice.evaluate`")
     parser.add_argument("--out", type=Path, required=True, help="the .onnx file")
     args = parser.parse_args(argv)
     model, state = read(args.checkpoint)

@@ -18,9 +18,9 @@ import torch
 from ..engines import Card, load
 from ..stream.audio import RATE, level
 from ..stream.types import Floats
-from ..train.voice_data import Clip
-from ..train.voice_data import load as load_clips
-from ..train.voice_front import Front, read, row
+from ..train.voice.dataset import Clip
+from ..train.voice.dataset import load as load_clips
+from ..train.voice.front import Front, read, row
 from .onnx import ParityError, sha256, write
 
 CORRELATION = 0.98
@@ -30,7 +30,7 @@ CORRELATION = 0.98
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m truefeed.export.voice_front", description=__doc__)
     parser.add_argument(
-        "--checkpoint", type=Path, required=True, help="front.pt of `python -m truefeed.train.voice_tune`"
+        "--checkpoint", type=Path, required=True, help="front.pt of `python -m truefeed.train.voice.tune_front`"
     )
     parser.add_argument("--dataset", type=Path, required=True, help="for the ranges of the activations")
     parser.add_argument("--cache", type=Path, required=True, help="folder of the prepared clips, as for the training")

@@ -1,6 +1,6 @@
 """Take the encoder out of a voice model, to train on from it: `python -m truefeed.export.voice_start`.
 
-Eight-bit weights become numbers again; what rounding took is small. `voice_tune --start` goes on from the result.
+Eight-bit weights become numbers again; what rounding took is small. `voice.tune_front --start` goes on from the result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 
-from ..train.voice_front import Front
+from ..train.voice.front import Front
 from .onnx import sha256
 
 Array = npt.NDArray[np.generic]

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from truefeed.train.networks import EncoderSettings, FaceEncoder, HeadSettings, WindowHead
+from truefeed.train.face.networks import EncoderSettings, FaceEncoder, HeadSettings, WindowHead
 
 
 def write_encoder(path: Path, seed: int, *, own: float = 0.0, spread: float = 1.0) -> Path:

@@ -11,10 +11,10 @@ from media import portrait
 from truefeed.stream.faces.align import crop, similarity
 from truefeed.stream.faces.centerface import CenterFace
 from truefeed.stream.types import Image
-from truefeed.train import template
-from truefeed.train.blend import Subject
-from truefeed.train.faces import SCALE
-from truefeed.train.stretch import FRAMES, Stretch
+from truefeed.train.data import landmark_template
+from truefeed.train.data.face_crops import SCALE
+from truefeed.train.face.blend import Subject
+from truefeed.train.face.fake_clips import FRAMES, Stretch
 
 
 @cache
@@ -23,7 +23,7 @@ def subject(size: int = 192) -> Subject:
     (face, *_) = CenterFace(long_side=512).detect(portrait())
     to_crop = similarity(face.points, size, SCALE)
     five = (face.points @ to_crop[:, :2].T + to_crop[:, 2]).astype(np.float32)
-    return Subject(crop(portrait(), face.points, size, SCALE), template.landmarks(five))
+    return Subject(crop(portrait(), face.points, size, SCALE), landmark_template.landmarks(five))
 
 
 def other(size: int = 192) -> Subject:
@@ -35,7 +35,7 @@ def other(size: int = 192) -> Subject:
 
 
 def write(folder: Path) -> Path:
-    """Write a folder as train.faces does: two people, each twice."""
+    """Write a folder as train.data.face_crops does: two people, each twice."""
     (folder / "crops").mkdir(parents=True)
     people = [subject(), other()] * 2
     files = [f"crops/{i}.png" for i in range(4)]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from faces import other, subject
 from truefeed.stream.faces.align import face_px
-from truefeed.train import mesh, template
-from truefeed.train.blend import Fake, make, masks
-from truefeed.train.data import Pairs, PairSettings
-from truefeed.train.degrade import degrade
+from truefeed.train.data import landmark_template, landmarks
+from truefeed.train.face.blend import Fake, make, masks
+from truefeed.train.face.degrade import degrade
+from truefeed.train.face.pairs import Pairs, PairSettings
 
 
 def fakes(count: int) -> list[Fake]:
@@ -72,15 +72,15 @@ def test_genuine_and_fake_are_degraded_alike() -> None:
 
 def test_landmarks_lie_on_the_face() -> None:
     points = np.array([[70, 80], [118, 82], [95, 108], [76, 134], [114, 135]], np.float32)
-    dense = template.landmarks(points)
+    dense = landmark_template.landmarks(points)
     side = face_px(points)
     assert dense.shape == (468, 2)
-    eyes, mouth = (dense[list(ids)].mean(0) for ids in ((*mesh.LEFT_EYE, *mesh.RIGHT_EYE), mesh.LIPS))
+    eyes, mouth = (dense[list(ids)].mean(0) for ids in ((*landmarks.LEFT_EYE, *landmarks.RIGHT_EYE), landmarks.LIPS))
     assert np.hypot(*(eyes - points[:2].mean(0))) < 0.06 * side
     assert np.hypot(*(mouth - points[3:].mean(0))) < 0.06 * side
     # Turned and magnified with the points, however they are.
     turn = np.array([[0.0, -2.0], [2.0, 0.0]], np.float32)
-    np.testing.assert_allclose(template.landmarks(points @ turn.T + 5), dense @ turn.T + 5, atol=0.02 * side)
+    np.testing.assert_allclose(landmark_template.landmarks(points @ turn.T + 5), dense @ turn.T + 5, atol=0.02 * side)
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from faces import other, subject
-from truefeed.train import compare
-from truefeed.train.data import Pairs, PairSettings
-from truefeed.train.rivals import Meso4, Plain, weights
+from truefeed.train.face import compare
+from truefeed.train.face.pairs import Pairs, PairSettings
+from truefeed.train.face.rivals import Meso4, Plain, weights
 
 
 @pytest.fixture(scope="module")

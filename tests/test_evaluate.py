@@ -24,9 +24,9 @@ from truefeed.stream.scoring.models import card_of
 from truefeed.stream.sources import SourceOptions
 from truefeed.stream.sources.file import FileSource
 from truefeed.stream.types import Frame
-from truefeed.train import calibrate, evaluate
-from truefeed.train.observe import observe, scorer_key
-from truefeed.train.replay import Judgement, outcome
+from truefeed.train.eval import calibrate, evaluate
+from truefeed.train.eval.observe import observe, scorer_key
+from truefeed.train.eval.replay import Judgement, outcome
 
 FRAMES, FPS = 40, 10
 

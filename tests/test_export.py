@@ -10,8 +10,8 @@ import torch
 from truefeed.engines import WEIGHTS, Card, load
 from truefeed.engines.stamp import restamp
 from truefeed.export.onnx import ParityError, check, export, sha256
-from truefeed.train import networks
-from truefeed.train.networks import HeadSettings, WindowHead
+from truefeed.train.face import networks
+from truefeed.train.face.networks import HeadSettings, WindowHead
 
 CARD = Card("face-window", "test", "1", input_size=(6, 5), window=2.0, rate=3.0, calibration=(2.0, -1.0))
 

@@ -101,10 +101,10 @@ def test_no_layer_imports_a_higher_one() -> None:
     [
         ("from ...train import loop", "stream.commands.watch"),
         ("from ... import export", "stream.faces.align"),
-        ("def f():\n    from ...train.loop import x", "stream.faces.align"),
+        ("def f():\n    from ...train.common.loop import x", "stream.faces.align"),
         ("import truefeed.stream.types", "engines.base"),
-        ("from truefeed.export import onnx", "train.loop"),
-        ("import importlib\nimportlib.import_module('train.loop')", "stream.cli"),
+        ("from truefeed.export import onnx", "train.common.loop"),
+        ("import importlib\nimportlib.import_module('train.common.loop')", "stream.cli"),
     ],
 )
 def test_the_check_sees_every_form_of_a_wrong_import(source: str, module: str) -> None:

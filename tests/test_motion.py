@@ -9,8 +9,8 @@ import pytest
 import torch
 from truefeed.stream.faces.motion_features import COLUMNS, NAMES, Recent, absent, measure
 from truefeed.stream.types import Floats, Image
-from truefeed.train.motion import settle
-from truefeed.train.networks import HeadSettings, WindowHead
+from truefeed.train.face.motion_head import settle
+from truefeed.train.face.networks import HeadSettings, WindowHead
 
 # Eyes, nose tip and mouth corners of the portrait.
 POINTS = np.array([[205, 112], [247, 110], [228, 135], [207, 155], [250, 154]], np.float32)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from truefeed.train.lite import EfficientNetLite
-from truefeed.train.networks import EncoderSettings, FaceEncoder, HeadSettings, WindowHead
+from truefeed.train.face.efficientnet_lite import EfficientNetLite
+from truefeed.train.face.networks import EncoderSettings, FaceEncoder, HeadSettings, WindowHead
 
 
 def rows(batch: int = 3, length: int = 12, width: int = 9) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -14,10 +14,10 @@ from media import scene, write_clip
 from truefeed.stream.errors import ConfigError
 from truefeed.stream.faces.align import crop, face_px
 from truefeed.stream.faces.centerface import CenterFace
-from truefeed.train import layouts, preprocess
-from truefeed.train.cut import Cutter
-from truefeed.train.data import Pairs, PairSettings
-from truefeed.train.faces import SCALE
+from truefeed.train.data import datasets, preprocess
+from truefeed.train.data.extract import Cutter
+from truefeed.train.data.face_crops import SCALE
+from truefeed.train.face.pairs import Pairs, PairSettings
 
 
 def _touch(root: Path, *names: str) -> None:
@@ -39,7 +39,7 @@ def test_faceforensics_is_read_with_its_official_splits(tmp_path: Path) -> None:
     (tmp_path / "splits").mkdir()
     (tmp_path / "splits" / "train.json").write_text(json.dumps([["000", "003"]]))
     (tmp_path / "splits" / "test.json").write_text(json.dumps([["001", "870"]]))
-    clips = layouts.read(tmp_path)
+    clips = datasets.read(tmp_path)
     assert [(c.name.split("/")[-1], c.fake, c.method, c.identity, c.split) for c in clips] == [
         ("000.mp4", False, "genuine", "000", "train"),
         ("001.mp4", False, "genuine", "001", "test"),
@@ -56,7 +56,7 @@ def test_dfdc_is_read_by_its_metadata(tmp_path: Path) -> None:
         "b.mp4": {"label": "FAKE", "split": "train", "original": "a.mp4"},
     }
     (tmp_path / "dfdc_train_part_0" / "metadata.json").write_text(json.dumps(said))
-    genuine, fake = layouts.read(tmp_path)
+    genuine, fake = datasets.read(tmp_path)
     assert (genuine.fake, fake.fake) == (False, True)
     assert genuine.identity == fake.identity == "a"
     assert fake.path == tmp_path / "dfdc_train_part_0" / "b.mp4"
@@ -67,7 +67,7 @@ def test_celeb_df_is_read_with_its_list_of_tests(tmp_path: Path) -> None:
     (tmp_path / "List_of_testing_videos.txt").write_text(
         "1 YouTube-real/00170.mp4\n0 Celeb-synthesis/id0_id1_0001.mp4\n"
     )
-    told = {c.name: (c.fake, c.identity, c.split) for c in layouts.read(tmp_path)}
+    told = {c.name: (c.fake, c.identity, c.split) for c in datasets.read(tmp_path)}
     assert told == {
         "Celeb-real/id0_0001.mp4": (False, "id0", "train"),
         "YouTube-real/00170.mp4": (False, "youtube-00170", "test"),
@@ -78,14 +78,14 @@ def test_celeb_df_is_read_with_its_list_of_tests(tmp_path: Path) -> None:
 def test_a_manifest_names_what_it_knows(tmp_path: Path) -> None:
     manifest = tmp_path / "list.csv"
     manifest.write_text("path,label,generator,speaker,split\na.wav,bonafide,,anna,dev\nb.wav,spoof,VITS,anna,dev\n")
-    genuine, fake = layouts.read(manifest)
+    genuine, fake = datasets.read(manifest)
     assert (genuine.method, fake.method, genuine.identity, fake.split) == ("genuine", "VITS", "anna", "dev")
     assert fake.path == tmp_path / "b.wav"
     manifest.write_text("path,label\na.wav,perhaps\n")
     with pytest.raises(ConfigError, match="line 2 needs a path, and a label"):
-        layouts.read(manifest)
+        datasets.read(manifest)
     with pytest.raises(ConfigError, match="there is no such folder"):
-        layouts.read(tmp_path / "nowhere")
+        datasets.read(tmp_path / "nowhere")
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from clips import moving_face, write_video
 from media import scene, write_clip
 from models import write_models
 from truefeed.stream.errors import ConfigError
-from truefeed.train import evaluate
-from truefeed.train.recode import Recode
+from truefeed.train.eval import evaluate
+from truefeed.train.eval.recompress import Recode
 
 
 def test_a_video_becomes_smaller_and_keeps_its_times_and_sound(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from truefeed.engines import Card
 from truefeed.export.onnx import export
 from truefeed.stream.errors import ConfigError
 from truefeed.stream.types import Floats
-from truefeed.train.lite import Norm
-from truefeed.train.networks import EncoderSettings, FaceEncoder
-from truefeed.train.recover import recover, restate
+from truefeed.train.face.efficientnet_lite import Norm
+from truefeed.train.face.from_onnx import recover, restate
+from truefeed.train.face.networks import EncoderSettings, FaceEncoder
 
 
 def encoder() -> FaceEncoder:

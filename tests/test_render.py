@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from faces import write
-from truefeed.train import bank, render, render_sheets, video
-from truefeed.train.bank import Bank
-from truefeed.train.data import Pairs, PairSettings
-from truefeed.train.renderer import Decoder, Renderer
-from truefeed.train.renders import Renders
+from truefeed.train.face import pair_bank, reenact_targets, reenact_train, train_encoder
+from truefeed.train.face.pair_bank import Bank
+from truefeed.train.face.pairs import Pairs, PairSettings
+from truefeed.train.face.reenact_bank import Renders
+from truefeed.train.face.reenact_networks import Decoder, Renderer
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def renders(faces: Path) -> Path:
     out = faces.parent / "renders"
     words = ["--dataset", str(faces), "--out", str(out), "--decoder", "shuffle", "--width", "8", "--steps", "2"]
-    assert render.main([*words, "--batch-size", "2", "--views", "3", "--workers", "1", "--random-looks"]) == 0
+    assert reenact_train.main([*words, "--batch-size", "2", "--views", "3", "--workers", "1", "--random-looks"]) == 0
     return out
 
 
@@ -32,14 +32,14 @@ def renders(faces: Path) -> Path:
 def pairs(faces: Path, renders: Path) -> Path:
     out = faces.parent / "bank"
     words = ["--dataset", str(faces), "--renders", str(renders), "--out", str(out), "--pairs", "100"]
-    assert bank.main([*words, "--sizes", "64", "96", "--workers", "1"]) == 0
+    assert pair_bank.main([*words, "--sizes", "64", "96", "--workers", "1"]) == 0
     return out
 
 
 def test_expressions_and_other_people_are_asked_for(faces: Path, renders: Path) -> None:
-    sheets = render_sheets.read_sheets(faces, renders, 1, 1)
-    assert sheets["pictures"].shape == (4, len(render_sheets.SOURCES), render_sheets.SIZE, render_sheets.SIZE, 3)
-    assert sheets["holes"].shape == (4, len(render_sheets.REGIONS), render_sheets.SIZE, render_sheets.SIZE)
+    sheets = reenact_targets.read_sheets(faces, renders, 1, 1)
+    assert sheets["pictures"].shape == (4, len(reenact_targets.SOURCES), reenact_targets.SIZE, reenact_targets.SIZE, 3)
+    assert sheets["holes"].shape == (4, len(reenact_targets.REGIONS), reenact_targets.SIZE, reenact_targets.SIZE)
     itself, *others = sheets["pictures"][0].astype(int)
     mouth, *_, face = sheets["holes"][0]
     for asked in others:
@@ -54,7 +54,7 @@ def test_expressions_and_other_people_are_asked_for(faces: Path, renders: Path) 
 
 def test_every_face_is_rendered(renders: Path) -> None:
     pictures, regions = np.load(renders / "shuffle.npy"), np.load(renders / "shuffle.npz")["region"]
-    assert pictures.shape == (4, 3, render_sheets.SIZE, render_sheets.SIZE, 3)
+    assert pictures.shape == (4, 3, reenact_targets.SIZE, reenact_targets.SIZE, 3)
     assert regions.shape == (4, 3)
     assert (pictures.std((2, 3, 4)) > 0).all()
     assert torch.load(renders / "shuffle.pt", weights_only=True)["decoder"] == "shuffle"
@@ -68,7 +68,7 @@ def test_a_renderer_keeps_the_size_and_sees_nothing_through_the_hole(decoder: De
     net = Renderer(decoder, 8).eval()
     picture, hole = torch.rand(1, 3, 64, 64), torch.zeros(1, 1, 64, 64)
     hole[..., 20:40, 20:40] = 1
-    seen, lines = render.coarse(picture, 4), torch.zeros(1, 1, 64, 64)
+    seen, lines = reenact_train.coarse(picture, 4), torch.zeros(1, 1, 64, 64)
     with torch.no_grad():
         out = net(picture, seen, lines, hole)
         np.testing.assert_allclose(net(torch.where(hole > 0, 0.0, picture), seen, lines, hole), out)
@@ -107,7 +107,7 @@ def test_the_encoder_learns_from_a_bank(faces: Path, pairs: Path, tmp_path: Path
     words = ["--dataset", str(faces), "--bank", str(pairs), "--out", str(tmp_path), "--size", "64", "--trunk", "lite2"]
     words += ["--batch-size", "8", "--workers", "0", "--threads", "1", "--epochs", "1000"]
     # Time ends it, whatever --epochs says, and what was learnt by then is kept.
-    assert video.main([*words, "--minutes", "0.001"]) == 0
+    assert train_encoder.main([*words, "--minutes", "0.001"]) == 0
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert state["step"] == 1
     assert state["settings"]["trunk"] == "lite2"

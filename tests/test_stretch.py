@@ -12,10 +12,10 @@ from faces import other, shifted, stretch, subject
 from media import portrait
 from truefeed.stream.errors import MissingExtraError
 from truefeed.stream.faces.motion_features import COLUMNS
-from truefeed.train import moves
-from truefeed.train.blend import Subject, retime
-from truefeed.train.mesh import FaceMesh
-from truefeed.train.stretch import FRAMES, Coding, coded, manipulated
+from truefeed.train.data.landmarks import FaceMesh
+from truefeed.train.face import motion_stats
+from truefeed.train.face.blend import Subject, retime
+from truefeed.train.face.fake_clips import FRAMES, Coding, coded, manipulated
 
 
 @pytest.mark.parametrize("swap", [False, True])
@@ -72,7 +72,7 @@ def test_the_moves_of_a_clip_are_measured(tmp_path: Path) -> None:
     cv2.imwrite(str(faces / "crops" / "0.png"), other().image)
     np.savez(faces / "faces.npz", files=["crops/0.png"], identity=["b"], mesh=other().mesh[None])
     words = ["--data", str(tmp_path / "data"), "--faces", str(faces), "--out", str(tmp_path / "moves.npz")]
-    assert moves.main([*words, "--reals", "1", "--fakes", "1"]) == 0
+    assert motion_stats.main([*words, "--reals", "1", "--fakes", "1"]) == 0
     table = np.load(tmp_path / "moves.npz")
     assert table["rows"].shape == (2, FRAMES // 3, COLUMNS)
     assert table["label"].tolist() == [0, 1]

@@ -21,9 +21,10 @@ from truefeed.stream.scoring.face_scorer import blob
 from truefeed.stream.scoring.models import card_of
 from truefeed.stream.scoring.synthetic_scorer import StillScorer, Synthesis, join, parts, views
 from truefeed.stream.types import FaceVerdict
-from truefeed.train import metrics, stills_data
-from truefeed.train.observe import observe
-from truefeed.train.replay import Judgement, outcome
+from truefeed.train.common import metrics
+from truefeed.train.eval.observe import observe
+from truefeed.train.eval.replay import Judgement, outcome
+from truefeed.train.synthetic import dataset
 
 DATA = Path(os.environ.get("TRUEFEED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -148,7 +149,7 @@ def test_the_shipped_model_knows_synthesised_faces_it_has_not_seen() -> None:
     models = Job().load()
     assert models.still is not None
     scorer = StillScorer(models.still)
-    held = [p for p in stills_data.split(DATA / "faces", [], 600, 1) if p.part == "test"]
+    held = [p for p in dataset.split(DATA / "faces", [], 600, 1) if p.part == "test"]
     labels, logits = [], []
     for source in ("generated/real", "generated/fake"):
         for picture in [p for p in held if p.source == source][:40]:

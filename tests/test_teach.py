@@ -12,9 +12,9 @@ from faces import write
 from models import write_models
 from truefeed.engines import load
 from truefeed.stream.errors import ConfigError
-from truefeed.train import bank, teach, video
-from truefeed.train.bank import Bank, chunks, taught
-from truefeed.train.data import normalise
+from truefeed.train.face import pair_bank, teach, train_encoder
+from truefeed.train.face.pair_bank import Bank, chunks, taught
+from truefeed.train.face.pairs import normalise
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,8 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pairs(faces: Path, teacher: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("bank")
     assert (
-        bank.main(["--dataset", str(faces), "--out", str(out), "--pairs", "64", "--sizes", "96", "--workers", "1"]) == 0
+        pair_bank.main(["--dataset", str(faces), "--out", str(out), "--pairs", "64", "--sizes", "96", "--workers", "1"])
+        == 0
     )
     assert teach.main(["--bank", str(out), "--model", str(teacher)]) == 0
     return out
@@ -76,7 +77,7 @@ def test_a_batch_may_be_larger_than_what_few_chunks_hold(pairs: Path) -> None:
 
 def test_only_a_bank_is_taught(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        video.main(["--dataset", str(faces), "--out", str(tmp_path), "--taught"])
+        train_encoder.main(["--dataset", str(faces), "--out", str(tmp_path), "--taught"])
     assert "--taught needs --bank" in capsys.readouterr().err
     with pytest.raises(FileNotFoundError, match=r"train\.teach first"):
         Bank([tmp_path], 96, 4, 1, taught=True)
@@ -85,7 +86,7 @@ def test_only_a_bank_is_taught(faces: Path, tmp_path: Path, capsys: pytest.Captu
 def test_an_encoder_learns_from_a_teacher(faces: Path, pairs: Path, tmp_path: Path) -> None:
     words = ["--dataset", str(faces), "--bank", str(pairs), "--bank-size", "96", "--taught", "--out", str(tmp_path)]
     words += ["--size", "64", "--batch-size", "8", "--workers", "0", "--threads", "1", "--epochs", "1000"]
-    assert video.main([*words, "--minutes", "0.001"]) == 0
+    assert train_encoder.main([*words, "--minutes", "0.001"]) == 0
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 1
 
 
@@ -97,5 +98,5 @@ def test_a_doubting_teacher_weighs_more_than_a_label() -> None:
     masks = torch.zeros(2, 2, 2)
     masks[1] = 1
     crops = torch.zeros(2, 3, 32, 32)
-    agrees, doubts = (video._loss(Sure(), crops, masks, torch.tensor([3.0, t])) for t in (3.0, -1.0))
+    agrees, doubts = (train_encoder._loss(Sure(), crops, masks, torch.tensor([3.0, t])) for t in (3.0, -1.0))
     assert doubts > agrees + 1.5

@@ -15,8 +15,8 @@ import pytest
 import torch
 from faces import write
 from truefeed.stream.cli import main
-from truefeed.train import temporal, video
-from truefeed.train.weights import read_encoder, read_head
+from truefeed.train.face import train_encoder, train_head
+from truefeed.train.face.checkpoints import read_encoder, read_head
 
 
 @pytest.fixture
@@ -33,10 +33,10 @@ def test_the_encoder_learns_and_goes_on_where_it_stopped(faces: Path, tmp_path: 
     out = tmp_path / "run"
     words = ["--dataset", str(faces), "--out", str(out), "--batch-size", "2", "--every", "1", "--workers", "0"]
     words += ["--threads", "1", "--epochs"]
-    assert video.main([*words, "0.5"]) == 0  # one step of two pairs
+    assert train_encoder.main([*words, "0.5"]) == 0  # one step of two pairs
     first = torch.load(out / "checkpoint.pt", weights_only=True)
     assert (first["step"], _steps(out)) == (1, [1])
-    assert video.main([*words, "1", "--resume"]) == 0
+    assert train_encoder.main([*words, "1", "--resume"]) == 0
     second = torch.load(out / "checkpoint.pt", weights_only=True)
     assert (second["step"], _steps(out)) == (2, [1, 2])
     assert not torch.equal(first["model"]["logit.weight"], second["model"]["logit.weight"])
@@ -55,17 +55,17 @@ def test_a_training_stops_when_it_gets_no_better(faces: Path, tmp_path: Path) ->
     np.savez(dev, png=png, time=np.zeros(4), **columns)
     words = ["--dataset", str(faces), "--dev", str(dev), "--out", str(out), "--batch-size", "1", "--every", "1"]
     words += ["--workers", "0", "--threads", "1", "--size", "64", "--epochs", "10", "--patience", "2"]
-    assert video.main(words) == 0
+    assert train_encoder.main(words) == 0
     assert _steps(out) == [1, 2, 3]  # of forty
     assert torch.load(out / "best.pt", weights_only=True)["step"] == 1
     assert "<svg" in (out / "curve.svg").read_text()
     with pytest.raises(SystemExit):
-        video.main(["--dataset", str(faces), "--out", str(out), "--patience", "2"])
+        train_encoder.main(["--dataset", str(faces), "--out", str(out), "--patience", "2"])
 
 
 _TEAM = """
 import json, sys, pathlib, torch
-from truefeed.train.team import Team
+from truefeed.train.common.ddp import Team
 torch.manual_seed(0)
 with Team.join("cpu") as team:
     model = torch.nn.Linear(2, 1, bias=False)
@@ -95,7 +95,7 @@ def test_two_processes_share_their_gradients(tmp_path: Path) -> None:
 def test_of_two_processes_one_writes(faces: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     words = ["--dataset", faces, "--out", out, "--batch-size", "1", "--every", "1", "--workers", "0", "--threads", "1"]
-    _launch("-m", "truefeed.train.video", *words, "--epochs", "1", "--size", "64")
+    _launch("-m", "truefeed.train.face.train_encoder", *words, "--epochs", "1", "--size", "64")
     assert _steps(out) == [1, 2]  # four faces, two at a step; written once
     assert torch.load(out / "checkpoint.pt", weights_only=True)["step"] == 2
 
@@ -109,7 +109,7 @@ def test_the_head_learns_what_the_mean_does_not_tell(tmp_path: Path, capsys: pyt
     ages = np.repeat((np.arange(length)[::-1] / 8).astype(np.float32)[None], count, 0)
     path, head = tmp_path / "windows.npz", tmp_path / "head.pt"
     np.savez(path, rows=rows, ages=ages, label=label, identity=np.array([str(i // 4) for i in range(count)]))
-    assert temporal.main(["--windows", str(path), "--out", str(head), "--epochs", "12", "--lr", "0.01"]) == 0
+    assert train_head.main(["--windows", str(path), "--out", str(head), "--epochs", "12", "--lr", "0.01"]) == 0
     err = capsys.readouterr().err
     plain = float(err.rsplit(" ", 1)[1])
     assert plain < 0.75

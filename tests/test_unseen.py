@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from faces import other, stretch
 from models import write_models
-from truefeed.train import devset
-from truefeed.train.clips import Table
-from truefeed.train.devset import Clips
-from truefeed.train.stretch import Coding
-from truefeed.train.unseen import KINDS, keep
+from truefeed.train.data.dev_clips import Table
+from truefeed.train.face import dev_auc
+from truefeed.train.face.dev_auc import Clips
+from truefeed.train.face.fake_clips import Coding
+from truefeed.train.face.heldout_fakes import KINDS, keep
 
 _FINE = Coding("libx264", {"preset": "ultrafast", "crf": "10"}, 1.0, 0.0)
 
@@ -53,7 +53,7 @@ def test_the_same_seed_makes_the_same_fakes(judged: Path, tmp_path: Path) -> Non
 
 
 def test_an_exported_encoder_is_judged_too(judged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert devset.main(["--dev", str(judged), "--encoder", str(write_models(tmp_path))]) == 0
+    assert dev_auc.main(["--dev", str(judged), "--encoder", str(write_models(tmp_path))]) == 0
     lines = capsys.readouterr().out.split()
     assert lines[::2] == [*sorted(KINDS), "all"]
     assert all(0 <= float(value) <= 1 for value in lines[1::2])

@@ -19,16 +19,16 @@ from truefeed.export import voice_front as exporting_front  # noqa: E402
 from truefeed.export import voice_start  # noqa: E402
 from truefeed.stream.audio import RATE, level  # noqa: E402
 from truefeed.stream.errors import TruefeedError  # noqa: E402
-from truefeed.train import voice, voice_rows  # noqa: E402
-from truefeed.train.channel import disturbed, lossy, through  # noqa: E402
-from truefeed.train.metrics import auc  # noqa: E402
-from truefeed.train.voice_copies import KINDS, copy  # noqa: E402
-from truefeed.train.voice_data import VERSIONS, Clip, family, read  # noqa: E402
-from truefeed.train.voice_front import ROW, Front, pretrained  # noqa: E402
-from truefeed.train.voice_net import VoiceNet, VoiceSettings  # noqa: E402
-from truefeed.train.voice_score import logit, seconds, window_row  # noqa: E402
-from truefeed.train.voice_score import read as read_net  # noqa: E402
-from truefeed.train.voice_tables import Answers, cell, min_dcf  # noqa: E402
+from truefeed.train.common.metrics import auc  # noqa: E402
+from truefeed.train.voice import features, train  # noqa: E402
+from truefeed.train.voice.channels import disturbed, lossy, through  # noqa: E402
+from truefeed.train.voice.dataset import VERSIONS, Clip, family, read  # noqa: E402
+from truefeed.train.voice.front import ROW, Front, pretrained  # noqa: E402
+from truefeed.train.voice.perceptrons import VoiceNet, VoiceSettings  # noqa: E402
+from truefeed.train.voice.score import logit, seconds, window_row  # noqa: E402
+from truefeed.train.voice.score import read as read_net  # noqa: E402
+from truefeed.train.voice.tables import Answers, cell, min_dcf  # noqa: E402
+from truefeed.train.voice.vocoder_copies import KINDS, copy  # noqa: E402
 from voices import six_voices, voiced  # noqa: E402
 
 DATA = Path(os.environ.get("TRUEFEED_DATA", Path(__file__).parents[2] / "shared" / "data")) / "voice"
@@ -119,7 +119,7 @@ def test_other_clips_have_rows_of_their_own(front: Path, tmp_path: Path) -> None
     clips = [Clip(samples, False, "real", "real", "own", name, "train", f"{name}.flac") for name in ("a", "b")]
     engine = load(front, "cpu")
     for some in (clips[:1], clips, clips[:1]):
-        rows = voice_rows.load(some, engine, tmp_path, None)
+        rows = features.load(some, engine, tmp_path, None)
         assert set(rows.clip.tolist()) == set(range(len(some)))
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -154,8 +154,8 @@ def test_training_goes_on_where_it_stopped_and_the_export_is_proved(dataset: Pat
     pytest.importorskip("pyworld")
     words = ["--dataset", str(dataset), "--out", str(tmp_path / "run"), "--seed", "3", "--batch-size", "8"]
     words += ["--front", str(front)]
-    assert voice.main([*words, "--epochs", "1"]) == 0
-    assert voice.main([*words, "--epochs", "2", "--resume"]) == 0
+    assert train.main([*words, "--epochs", "1"]) == 0
+    assert train.main([*words, "--epochs", "2", "--resume"]) == 0
     lines = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]
     assert all(np.isfinite(line["loss"]) for line in lines)
@@ -200,7 +200,7 @@ def test_the_cost_of_errors_is_that_of_the_better_constant_answer_at_worst() -> 
 
 def test_a_manifest_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(TruefeedError, match=r"manifest\.csv"):
-        voice.main(["--dataset", str(tmp_path), "--out", str(tmp_path / "run"), "--front", str(tmp_path / "no.onnx")])
+        train.main(["--dataset", str(tmp_path), "--out", str(tmp_path / "run"), "--front", str(tmp_path / "no.onnx")])
 
 
 @pytest.mark.skipif(not (WEIGHTS / "voice.onnx").exists(), reason="no voice model is shipped")

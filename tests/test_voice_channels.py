@@ -13,8 +13,8 @@ soundfile = pytest.importorskip("soundfile")
 from truefeed.engines import WEIGHTS  # noqa: E402
 from truefeed.stream.audio import RATE  # noqa: E402
 from truefeed.stream.errors import ConfigError  # noqa: E402
-from truefeed.train import voice_channels  # noqa: E402
-from truefeed.train.voice_data import dev  # noqa: E402
+from truefeed.train.voice import by_codec  # noqa: E402
+from truefeed.train.voice.dataset import dev  # noqa: E402
 from voices import six_voices, voiced  # noqa: E402
 
 
@@ -28,15 +28,15 @@ def test_both_labels_are_heard_through_every_line(
     out = tmp_path / "channels.json"
     assert sorted(clip.fake for clip in dev(tmp_path)) == [False, True]
     words = ["--dataset", str(tmp_path), "--model", str(WEIGHTS / "voice.onnx"), "--out", str(out)]
-    monkeypatch.setattr(voice_channels, "SECONDS", 9.0)
+    monkeypatch.setattr(by_codec, "SECONDS", 9.0)
     with pytest.raises(ConfigError, match="9 s of speech"):
-        voice_channels.main(words)
-    monkeypatch.setattr(voice_channels, "SECONDS", 1.0)
-    assert voice_channels.main(words) == 0
+        by_codec.main(words)
+    monkeypatch.setattr(by_codec, "SECONDS", 1.0)
+    assert by_codec.main(words) == 0
     printed = capsys.readouterr().out
     assert "1 genuine and 1 spoof clips" in printed
     found = json.loads(out.read_text())
-    assert set(found) == set(voice_channels.LINES)
+    assert set(found) == set(by_codec.LINES)
     for name, row in found.items():
         assert f"| {name} |" in printed
         assert row["cell"][0] in (0.0, 0.5, 1.0)

@@ -7,11 +7,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from truefeed.train import voice  # noqa: E402
-from truefeed.train.voice_data import Clip  # noqa: E402
-from truefeed.train.voice_net import VoiceNet, VoiceSettings  # noqa: E402
-from truefeed.train.voice_nuisance import FAMILIES, directions  # noqa: E402
-from truefeed.train.voice_tables import Answers  # noqa: E402
+from truefeed.train.voice import train  # noqa: E402
+from truefeed.train.voice.dataset import Clip  # noqa: E402
+from truefeed.train.voice.nap import FAMILIES, directions  # noqa: E402
+from truefeed.train.voice.perceptrons import VoiceNet, VoiceSettings  # noqa: E402
+from truefeed.train.voice.tables import Answers  # noqa: E402
 
 SIZE = 30
 
@@ -74,16 +74,16 @@ def test_the_perceptrons_do_not_read_what_was_taken(pages: tuple[np.ndarray, lis
 def test_further_recordings_are_drawn_seldom_and_all_of_them_is_read(pages: tuple[np.ndarray, list[Clip]]) -> None:
     rows, owners = pages
     further = frozenset({"page 2"})
-    odds = voice._odds(owners, further)
+    odds = train._odds(owners, further)
     for fake in (False, True):
         chosen = np.array([clip.fake == fake for clip in owners])
         seldom = np.array([clip.source in further for clip in owners])
         assert odds[chosen].sum() == pytest.approx(1.0)
-        assert odds[chosen & seldom][0] == pytest.approx(voice.FURTHER * odds[chosen & ~seldom][0])
+        assert odds[chosen & seldom][0] == pytest.approx(train.FURTHER * odds[chosen & ~seldom][0])
     labels = torch.tensor([float(clip.fake) for clip in owners])
-    lessons = voice.Lessons(torch.from_numpy(rows), labels, torch.from_numpy(odds), torch.zeros(len(rows)), owners)
-    assert len(voice._scaled(lessons).nuisance) == 2 + FAMILIES
-    assert len(voice._scaled(lessons, further).nuisance) == 1 + FAMILIES
+    lessons = train.Lessons(torch.from_numpy(rows), labels, torch.from_numpy(odds), torch.zeros(len(rows)), owners)
+    assert len(train._scaled(lessons).nuisance) == 2 + FAMILIES
+    assert len(train._scaled(lessons, further).nuisance) == 1 + FAMILIES
 
 
 def test_a_family_is_asked_against_the_genuine_speech_of_some_sources() -> None:

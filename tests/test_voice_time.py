@@ -12,11 +12,11 @@ torch = pytest.importorskip("torch")
 
 from truefeed.stream.audio import RATE  # noqa: E402
 from truefeed.stream.types import Floats  # noqa: E402
-from truefeed.train.voice_data import Clip  # noqa: E402
-from truefeed.train.voice_front import DEPTHS, ROW, row  # noqa: E402
-from truefeed.train.voice_score import Reader, even  # noqa: E402
-from truefeed.train.voice_splits import FOLDS  # noqa: E402
-from truefeed.train.voice_time import by_seconds  # noqa: E402
+from truefeed.train.voice.by_duration import by_seconds  # noqa: E402
+from truefeed.train.voice.dataset import Clip  # noqa: E402
+from truefeed.train.voice.folds import FOLDS  # noqa: E402
+from truefeed.train.voice.front import DEPTHS, ROW, row  # noqa: E402
+from truefeed.train.voice.score import Reader, even  # noqa: E402
 
 
 class First(torch.nn.Module):

@@ -11,12 +11,12 @@ torch = pytest.importorskip("torch")
 soundfile = pytest.importorskip("soundfile")
 
 from truefeed.stream.audio import RATE  # noqa: E402
-from truefeed.train import voice_between, voice_tune  # noqa: E402
-from truefeed.train.voice_data import build  # noqa: E402
-from truefeed.train.voice_data import load as load_clips  # noqa: E402
-from truefeed.train.voice_front import Front  # noqa: E402
-from truefeed.train.voice_splits import FOLDS, half, leave_out, split  # noqa: E402
-from truefeed.train.voice_tune import Course, pairs, tune  # noqa: E402
+from truefeed.train.voice import interpolate, tune_front  # noqa: E402
+from truefeed.train.voice.dataset import build  # noqa: E402
+from truefeed.train.voice.dataset import load as load_clips  # noqa: E402
+from truefeed.train.voice.folds import FOLDS, half, leave_out, split  # noqa: E402
+from truefeed.train.voice.front import Front  # noqa: E402
+from truefeed.train.voice.tune_front import Course, pairs, tune  # noqa: E402
 from voices import six_voices  # noqa: E402
 
 
@@ -29,10 +29,10 @@ def test_weights_half_way_lie_in_the_middle(tmp_path: Path, monkeypatch: pytest.
     torch.manual_seed(2)
     first, last = Front(), Front()
     torch.save({"model": last.state_dict(), "command": "tune"}, tmp_path / "front.pt")
-    monkeypatch.setattr(voice_between, "pretrained", lambda path: first.encoder)
-    assert voice_between.main(["--front", str(tmp_path / "front.pt"), "--out", str(tmp_path / "out.pt")]) == 0
+    monkeypatch.setattr(interpolate, "pretrained", lambda path: first.encoder)
+    assert interpolate.main(["--front", str(tmp_path / "front.pt"), "--out", str(tmp_path / "out.pt")]) == 0
     found = torch.load(tmp_path / "out.pt", weights_only=True)
-    assert found["command"] == "tune; voice_between --share 0.5"
+    assert found["command"] == "tune; voice.interpolate --share 0.5"
     for name, value in found["model"].items():
         if value.is_floating_point():
             torch.testing.assert_close(value, (first.state_dict()[name] + last.state_dict()[name]) / 2)
@@ -87,7 +87,7 @@ def test_tuning_goes_on_where_it_stopped(dataset: Path, tmp_path: Path) -> None:
     nets = [Front() for _ in range(2)]
     nets[1].load_state_dict(nets[0].state_dict())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(voice_tune, "KEEP", 2)
+        patch.setattr(tune_front, "KEEP", 2)
         tune(nets[0], given, Course(3, 2, seed=0), part)
     state = torch.load(part, weights_only=True)
     assert state["step"] == 2

@@ -15,10 +15,10 @@ soundfile = pytest.importorskip("soundfile")
 from truefeed.engines import WEIGHTS, load  # noqa: E402
 from truefeed.stream.audio import RATE  # noqa: E402
 from truefeed.stream.errors import TruefeedError  # noqa: E402
-from truefeed.train import voice_recordings  # noqa: E402
-from truefeed.train.voice_data import genuine  # noqa: E402
-from truefeed.train.voice_live import alarms  # noqa: E402
-from truefeed.train.voice_unheard import live  # noqa: E402
+from truefeed.train.voice import recordings  # noqa: E402
+from truefeed.train.voice.dataset import genuine  # noqa: E402
+from truefeed.train.voice.live_alarms import alarms  # noqa: E402
+from truefeed.train.voice.unheard_recordings import live  # noqa: E402
 from voices import voiced  # noqa: E402
 
 
@@ -26,7 +26,7 @@ from voices import voiced  # noqa: E402
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Every package with one language of short words; one of the games spells it in two ways and has an empty file."""
     root = tmp_path_factory.mktemp("packages")
-    for package in voice_recordings.PACKAGES:
+    for package in recordings.PACKAGES:
         if package.startswith("tuxpaint"):
             folder, names = root / package / "usr/share/tuxpaint/stamps/cats", ["cat_desc_fr.ogg", "dog_desc_fr.ogg"]
         else:
@@ -48,7 +48,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_words_are_joined_to_clips_of_one_recording(
     packages: Path, tmp_path: Path, split: str, sources: set[str]
 ) -> None:
-    assert voice_recordings.main(["--packages", str(packages), "--split", split, "--out", str(tmp_path)]) == 0
+    assert recordings.main(["--packages", str(packages), "--split", split, "--out", str(tmp_path)]) == 0
     with (tmp_path / "manifest.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert {row["source"] for row in rows} == sources
@@ -58,17 +58,17 @@ def test_words_are_joined_to_clips_of_one_recording(
     assert len(found) == len(rows)
     for clip in found:
         assert not clip.fake
-        assert voice_recordings.SHORTEST <= clip.samples.shape[1] / RATE <= voice_recordings.LONGEST
+        assert recordings.SHORTEST <= clip.samples.shape[1] / RATE <= recordings.LONGEST
         assert np.abs(clip.version(0)).max() > 0.01
 
 
 def test_a_package_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(TruefeedError, match="asterisk-prompt-es-co"):
-        voice_recordings.main(["--packages", str(tmp_path), "--out", str(tmp_path / "out")])
+        recordings.main(["--packages", str(tmp_path), "--out", str(tmp_path / "out")])
 
 
 def test_false_alarms_are_counted_by_package(packages: Path, tmp_path: Path) -> None:
-    voice_recordings.main(["--packages", str(packages), "--out", str(tmp_path)])
+    recordings.main(["--packages", str(packages), "--out", str(tmp_path)])
     clips, out = genuine(tmp_path), io.StringIO()
     told = live(clips, load(WEIGHTS / "voice.onnx", "cpu", threads=1), out)
     assert set(told) == {"asterisk", "tuxpaint", "all"}

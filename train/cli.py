@@ -7,6 +7,7 @@ from importlib import import_module
 
 from ..stream.errors import ConfigError, MissingExtraError
 
+_MODULES = {"video": ".face.train_encoder", "voice": ".voice.train"}
 _USAGE = """\
 usage: truefeed train video|voice [options]
 
@@ -23,10 +24,10 @@ def main(argv: list[str] | None = None) -> int:
     if not words or words[0] in ("-h", "--help"):
         (sys.stdout if words else sys.stderr).write(_USAGE)
         return 0 if words else 2
-    if words[0] not in ("video", "voice"):
+    if words[0] not in _MODULES:
         raise ConfigError(f"train {words[0]}: choose `truefeed train video` or `truefeed train voice`")
     try:
-        module = import_module(f".{words[0]}", __package__)
+        module = import_module(_MODULES[words[0]], __package__)
     except ModuleNotFoundError as error:
         raise MissingExtraError(error.name or "torch", "train") from None
     return int(module.main(words[1:]))

@@ -1,0 +1,198 @@
+"""One labelled file through the live path, and everything that an evaluation needs to know of it, as plain JSON.
+
+What is kept of a face are logits, before calibration, and the reasons to doubt them. So calibration and thresholds can
+be fitted and tried without looking at a frame again, and a cached observation stays good when only those change.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from ... import stream
+from ...engines import Card, Engine
+from ...stream.faces.quality import Limits, measure
+from ...stream.scan.probe import Found
+from ...stream.scan.scanner import Job, judge
+from ...stream.scoring.analyzer import Analyzer
+from ...stream.scoring.fusion import BORDERLINE
+from ...stream.scoring.models import Models, card_of, face_file, int8_file, still_file, window_file
+from ...stream.scoring.summary import Summary
+from ...stream.types import AudioChunk, Floats, Frame, Image, Track, Verdict, VoiceVerdict
+
+_MEASURE_EVERY = 1.0
+"Quality of a face is noted so often, s of media time."
+_NO_SCORE = ("calibration", "thresholds", "quality", "training", "name", "version")
+"What a card says that a logit does not depend on; the limits of quality are looked at in full."
+_CODE = (
+    "scan/scanner",
+    "scoring/aggregate",
+    "scoring/analyzer",
+    "scoring/face_scorer",
+    "scoring/sampling",
+    "scoring/smoothing",
+    "scoring/synthetic_scorer",
+    "scoring/window",
+)
+"Modules of the live core that a logit depends on, beside those of stream/faces."
+
+
+class Witness(Analyzer):
+    """The analyzer of scan, that writes down what it says on the way."""
+
+    def __init__(self, models: Models, *, source: str) -> None:
+        super().__init__(models, source=source)
+        self.verdicts: list[list[Any]] = []
+        self.voices: list[list[Any]] = []
+        self.quality: list[list[float | None]] = []
+        self.pictures: list[list[Any]] = []
+        self._whole: dict[int, float] = {}
+        self._measured: dict[int, float] = {}
+
+    def frame(self, frame: Frame, bitrate_kbps: float | None = None) -> Verdict | None:
+        verdict = super().frame(frame, bitrate_kbps)
+        if verdict is not None:
+            faces = [
+                [face.id, _rounded(self._subjects[face.id].belief.logit), _doubts(face.reasons)]
+                for face in verdict.faces
+            ]
+            self.verdicts.append([round(verdict.t, 4), faces])
+        return verdict
+
+    def audio(self, chunk: AudioChunk) -> VoiceVerdict | None:
+        said = super().audio(chunk)
+        if said is not None:
+            self.voices.append([round(said.t, 4), said.fake, said.status, list(said.reasons), said.speech])
+        return said
+
+    def image(self, image: Image) -> Summary:
+        found = super().image(image)
+        a, b = self._scorer.window_card.calibration
+        for face in found.faces:
+            odds = _logit(float(face.get("manipulated", face["fake"])))
+            self.pictures.append([face["id"], (odds - b) / a, _doubts(face["reasons"]), self._whole.get(face["id"])])
+        return found
+
+    def _note_whole(self, face: int, crop: Image, logit: float, evidence: Floats) -> None:
+        self._whole[face] = logit
+
+    def _score(self, frame: Frame, tracks: Sequence[Track], bitrate_kbps: float | None) -> None:
+        super()._score(frame, tracks, bitrate_kbps)
+        for track in tracks:
+            if frame.t - self._measured.get(track.id, -math.inf) < _MEASURE_EVERY:
+                continue
+            self._measured[track.id] = frame.t
+            (crop,) = self._scorer.crops(frame.image, [track.face.points])
+            q = measure(frame.image, track.face, crop, self._scorer.card.crop_scale, bitrate_kbps)
+            known = (frame.t, track.id, q.face_px, q.sharpness, q.misfit, q.score, q.bits)
+            self.quality.append([None if v is None else round(float(v), 4) for v in known])
+
+    def tracks(self) -> list[list[Any]]:
+        """Return [id, logit, doubts] a face: what `scan` calibrates and judges, before it does.
+
+        Of a still picture there is a fourth: the logit of having been synthesised as a whole, None where not asked.
+        """
+        doubts = {face["id"]: _doubts(face["reasons"]) for face in self.summary().faces}
+        return self.pictures or [[i, self._history.logit(i), doubts[i]] for i in sorted(self._history.faces)]
+
+
+def observe(path: Path, models: Models) -> dict[str, Any]:
+    """Run one file through the live path.
+
+    Returns:
+        `kind`, `seconds`, `error`; `tracks`: [id, logit, doubts] over the whole file; `verdicts`: [t, [id, logit,
+        doubts] a face] a scored frame; `voice`: [probability, status, reasons] over the file, or None; `voices`: [t,
+        probability, status, reasons, speech s] on the way; `quality`: [t, id, face px, sharpness, misfit, detector
+        score, bits a pixel a second] a second and face. Doubts are reasons without `borderline`.
+    """
+    witness = Witness(models, source=path.name)
+    report = judge(Found(path, named=True), models, witness)
+    if report is None or report.error is not None:
+        why = (report.error or "").removeprefix(f"{path}: ") if report is not None else ""
+        return {"kind": report.kind if report else None, "error": why or "no media"}
+    voice = witness._voice_record.sum(*witness._voice_thresholds)
+    return {
+        "kind": report.kind,
+        "error": None,
+        "seconds": report.seconds,
+        "tracks": witness.tracks(),
+        "verdicts": witness.verdicts,
+        "voice": None if voice is None else [voice.fake, voice.status, list(voice.reasons), voice.speech],
+        "voices": witness.voices,
+        "quality": witness.quality,
+    }
+
+
+class Cache:
+    """Observations kept in a folder, by what was observed and by what observed it."""
+
+    def __init__(self, folder: Path, job: Job, models: Models) -> None:
+        self._folder, self._models = folder, models
+        self._by = scorer_key(job, models)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def get(self, path: Path) -> dict[str, Any]:
+        """Return the observation of path, made now where there is none."""
+        try:
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            return {"kind": None, "error": (error.strerror or "cannot be read").lower()}
+        file = self._folder / f"{hashlib.sha256(f'{content} {self._by}'.encode()).hexdigest()[:32]}.json"
+        if file.exists():
+            return dict(json.loads(file.read_text()))
+        seen = observe(path, self._models)
+        part = file.with_suffix(f".{os.getpid()}.part")
+        part.write_text(json.dumps(seen))
+        part.replace(file)
+        return seen
+
+
+def scorer_key(job: Job, models: Models) -> str:
+    """Return a hash of all that a logit depends on: weights, how they are fed, the limits of quality, the code."""
+    face = face_file(job.model)
+    int8 = "int8_of" in card_of(models.face).training
+    parts = [job.faces, models.voice.sha256 if models.voice is not None else ""]
+    for path, engine in ((int8_file(face) if int8 else face, models.face), (window_file(face), models.face_window)):
+        parts += [engine.device, _fed(card_of(engine)), _weights(path, engine)]
+    if models.still is not None:
+        parts.append(_weights(still_file(face), models.still) + _fed(card_of(models.still)))
+    limits = Limits.of({**card_of(models.face).quality, **card_of(models.face_window).quality})
+    parts.append(json.dumps(asdict(limits), sort_keys=True))
+    core = Path(stream.__file__).parent
+    sources = [*(core / f"{name}.py" for name in _CODE), *sorted((core / "faces").glob("*.py"))]
+    parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _fed(card: Card) -> str:
+    return json.dumps({k: v for k, v in asdict(card).items() if k not in _NO_SCORE}, sort_keys=True)
+
+
+def _weights(path: Path, engine: Engine) -> str:
+    """Hash the graph without its card, so that a new calibration does not throw old observations away."""
+    if path.suffix != ".onnx" or not path.is_file():
+        return engine.sha256
+    graph = onnx.load(str(path))
+    del graph.metadata_props[:]
+    return hashlib.sha256(graph.SerializeToString(deterministic=True)).hexdigest()
+
+
+def _doubts(reasons: Sequence[str]) -> list[str]:
+    return [reason for reason in reasons if reason != BORDERLINE]
+
+
+def _logit(p: float) -> float:
+    p = min(max(p, 1e-5), 1 - 1e-5)
+    return math.log(p / (1 - p))
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 5)

@@ -1,0 +1,100 @@
+"""Give the temporal head the signs of manipulation in motion: `python -m truefeed.train.face.motion_head --help`.
+
+Mean and spread of each come from the genuine versions that train.face.motion_stats measured. Manipulated versions are
+looked at only to print how far each sign tells them apart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ...stream.faces.motion_features import COLUMNS, MEASURES, NAMES
+from ...stream.types import Floats
+from ..common.loop import save
+from ..common.metrics import auc
+from .checkpoints import read_head
+from .networks import Signs, WindowHead
+
+SIGNS: dict[str, tuple[tuple[str, str, str, int], ...]] = {
+    # Each frame is placed and lit anew: the skin trembles, flickers and changes beside the hair and the neck.
+    "placed": (
+        ("tremble", "nose", "ring", 1),
+        ("tremble", "brow", "ring", 1),
+        ("flicker", "brow", "ring", 1),
+        ("flicker", "middle", "ring", 1),
+        ("unexplained", "brow", "rim", 1),
+        ("uneven", "brow", "ring", 1),
+    ),
+    # A mouth from elsewhere moves against the jaw that carries it.
+    "mouthed": (
+        ("tremble", "mouth", "chin", 1),
+        ("tremble", "lips", "chin", 1),
+        ("unexplained", "mouth", "chin", 1),
+    ),
+    # A network that renders the lower face gives it calmer colours than a camera gives the brow above.
+    "calm": tuple(
+        (f"unexplained-{colour}", region, "brow", -1)
+        for colour in ("blue", "red")
+        for region in ("chin", "cheeks", "middle", "mouth")
+    ),
+}
+"""Of each sign its contrasts: measure, region, region beside which it is seen, and 1 where more is suspicious, else -1.
+They were chosen on dev clips."""
+_COUNTS = tuple(len(contrasts) for contrasts in SIGNS.values())
+_LEAST = 0.05
+"Least spread of a contrast."
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m truefeed.train.face.motion_head", description=__doc__)
+    parser.add_argument(
+        "--moves", type=Path, required=True, help="the table that truefeed.train.face.motion_stats wrote"
+    )
+    parser.add_argument("--head", type=Path, required=True, help="the checkpoint of truefeed.train.face.train_head")
+    parser.add_argument("--gain", type=float, default=1.0, help="log-odds a spread of each sign")
+    parser.add_argument("--out", type=Path, required=True, help="the head's new checkpoint")
+    args = parser.parse_args(argv)
+    table = np.load(args.moves)
+    means, label = table["rows"][..., :-1].mean(1), table["label"]
+    signs = settle(means[label == 0], args.gain)
+    head = read_head(args.head)
+    model = WindowHead(replace(head.settings, motion=COLUMNS, signs=_COUNTS))
+    model.load_state_dict({**head.state_dict(), **{f"signs.{k}": v for k, v in signs.state_dict().items()}})
+    command = {k: str(v) for k, v in vars(args).items()}
+    save(args.out, {"settings": asdict(model.settings), "model": model.state_dict(), "command": command})
+    with torch.no_grad():
+        far = signs.far(torch.from_numpy(means)).numpy()
+    for number, name in enumerate(SIGNS):
+        sys.stderr.write(f"{name}: AUC on pseudo-fakes {auc(label, far[:, number]):.3f}\n")
+    sys.stderr.write(f"{(label == 0).sum()} genuine and {(label == 1).sum()} manipulated versions\n")
+    return 0
+
+
+@torch.no_grad()
+def settle(genuine: Floats, gain: float) -> Signs:
+    """Make the signs from the mean measures (n, MEASURES) of genuine video."""
+    signs = Signs(MEASURES, _COUNTS)
+    column = {name: index for index, name in enumerate(NAMES)}
+    every = [contrast for contrasts in SIGNS.values() for contrast in contrasts]
+    for number, (measure, region, beside, sign) in enumerate(every):
+        signs.contrasts[column[f"{measure} {region}"], number] = sign
+        signs.contrasts[column[f"{measure} {beside}"], number] = -sign
+    values = torch.from_numpy(genuine)
+    lies = values @ signs.contrasts
+    signs.mean.copy_(lies.mean(0))
+    signs.spread.copy_(lies.std(0).clamp_min(_LEAST))
+    sums = signs.sums(values)
+    signs.level.copy_(sums.mean(0))
+    signs.scale.copy_(sums.std(0))
+    signs.gain.fill_(gain)
+    return signs
+
+
+if __name__ == "__main__":
+    sys.exit(main())
