@@ -26,6 +26,13 @@ ROOMS = {
         ("cli",),
         ("__main__",),
     ),
+    "train": (
+        ("common",),
+        ("data",),
+        ("eval", "face"),
+        ("synthetic", "voice"),
+        ("cli",),
+    ),
 }
 """The folders and root modules of a layer, from the lowest up: each may import itself and what stands in a row before
 it, and nothing beside it; only those of the first row may."""

@@ -1,19 +1,14 @@
-"""What the training loops share: the pace, the averaged weights, the curve and the checkpoint."""
+"""What the training loops share: the pace, the averaged weights and the checkpoint."""
 
 from __future__ import annotations
 
-import csv
 import math
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
-
-from ..eval import plots
 
 
 def schedule(step: int, steps: float, warm: int = 100) -> float:
@@ -61,38 +56,3 @@ def save(path: Path, state: Mapping[str, Any]) -> None:
     part = path.with_suffix(".part")
     torch.save(dict(state), part)
     part.replace(path)
-
-
-class Curve:
-    """The curve of a training: a CSV, a plot beside it and a line on stderr."""
-
-    def __init__(self, path: Path, *, resume: bool, writes: bool = True) -> None:
-        """Prepare; without resume a curve that lies there is removed. Only one process of several writes."""
-        self.path = path
-        if writes and not resume:
-            path.unlink(missing_ok=True)
-
-    def write(self, step: int, loss: float, rate: float, scores: Mapping[str, float]) -> None:
-        """Take a row: the mean loss since the last one, pictures a second, and the AUCs that were measured."""
-        row = {"step": step, "loss": round(loss, 4), "pictures_s": round(rate, 1)}
-        row |= {name: round(value, 4) for name, value in scores.items()}
-        new = not self.path.exists()
-        with self.path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, list(row))
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
-        self.path.with_suffix(".svg").write_text(plots.curve(self.rows()))
-        sys.stderr.write("  ".join(f"{k} {v}" for k, v in row.items()) + "\n")
-
-    def rows(self) -> list[dict[str, float]]:
-        """Read what was written so far."""
-        if not self.path.exists():
-            return []
-        with self.path.open(newline="") as file:
-            return [{k: float(v) for k, v in row.items() if k and v} for row in csv.DictReader(file)]
-
-    def since_best(self, name: str) -> int:
-        """Return how many rows ago this score was highest; 0 where it never was measured."""
-        scores = [row[name] for row in self.rows() if name in row]
-        return len(scores) - 1 - int(np.argmax(scores)) if scores else 0

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from ..common.curve import need_matplotlib
 from . import plots
 from .assess import Case, duration
-from .plots import need_matplotlib
 
 __all__ = ["need_matplotlib", "page"]
 

@@ -18,9 +18,9 @@ from torch.nn import functional as fn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
+from ..common.curve import Curve, need_matplotlib
 from ..common.ddp import Team
-from ..common.loop import Curve, autocast, follow, groups, save, schedule
-from ..eval.plots import need_matplotlib
+from ..common.loop import autocast, follow, groups, save, schedule
 from .checkpoints import read_encoder
 from .dev_auc import Clips, embed, video_auc
 from .networks import EncoderSettings, FaceEncoder

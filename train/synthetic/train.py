@@ -17,7 +17,8 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from ...stream.types import Floats
-from ..common.loop import Curve, autocast, follow, groups, save, schedule
+from ..common.curve import Curve
+from ..common.loop import autocast, follow, groups, save, schedule
 from ..common.metrics import auc
 from ..face.networks import StillNet
 from ..face.pairs import normalise
