@@ -41,9 +41,9 @@ _FIRST = 0.1
 
 def _server() -> ModuleType:
     """Load the RTSP server of the test suite: one server serves both."""
-    spec = importlib.util.spec_from_file_location("rtsp_server", ROOT / "tests" / "rtsp_server.py")
+    spec = importlib.util.spec_from_file_location("rtsp_server", ROOT / "tests" / "support" / "rtsp_server.py")
     if spec is None or spec.loader is None:
-        raise SystemExit("the benchmarks run from a checkout: they use tests/rtsp_server.py")
+        raise SystemExit("the benchmarks run from a checkout: they use tests/support/rtsp_server.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     if not module.available():

@@ -19,7 +19,7 @@ import aiohttp
 import aiortc
 import av
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from webrtc_publisher import relayed, say, without_candidates
 
 _CLOCK = Fraction(1, 90000)

@@ -31,7 +31,7 @@ from truefeed.train.voice.tables import Answers, cell, min_dcf  # noqa: E402
 from truefeed.train.voice.vocoder_copies import KINDS, copy  # noqa: E402
 from voices import six_voices, voiced  # noqa: E402
 
-DATA = Path(os.environ.get("TRUEFEED_DATA", Path(__file__).parents[2] / "shared" / "data")) / "voice"
+DATA = Path(os.environ.get("TRUEFEED_DATA", Path(__file__).parents[4] / "shared" / "data")) / "voice"
 CODECS = [("libopus", 16000), ("libmp3lame", 32000), ("aac", 32000), ("pcm_mulaw", 64000), ("g722", 64000)]
 
 

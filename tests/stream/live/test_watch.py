@@ -27,7 +27,7 @@ from truefeed.stream.scoring.models import Models
 from truefeed.stream.sources import SourceOptions
 from truefeed.stream.types import AudioChunk, Frame, Verdict
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 SUMMARY = ["event", "frames_read", "frames_scored", "dropped"]
 
 needs_server = pytest.mark.skipif(not available(), reason="gst-rtsp-server is not installed")

@@ -26,7 +26,7 @@ from truefeed.train.eval.observe import observe
 from truefeed.train.eval.replay import Judgement, outcome
 from truefeed.train.synthetic import dataset
 
-DATA = Path(os.environ.get("TRUEFEED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("TRUEFEED_DATA", Path(__file__).parents[4] / "shared" / "data"))
 
 
 def face(fake: float, status: str, *reasons: str) -> FaceVerdict:

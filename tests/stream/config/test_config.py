@@ -8,7 +8,7 @@ import pytest
 from truefeed.stream.config.settings import WatchSettings, build
 from truefeed.stream.errors import ConfigError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 
 
 def _written(folder: Path, text: str) -> Path:

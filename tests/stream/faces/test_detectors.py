@@ -15,7 +15,7 @@ from truefeed.stream.faces.nms import suppress
 from truefeed.stream.types import Face, Floats, Image
 
 HEAD = (slice(0, 280), slice(90, 370))
-DATA = Path(os.environ.get("TRUEFEED_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
+DATA = Path(os.environ.get("TRUEFEED_DATA", Path(__file__).parents[3] / ".." / "shared" / "data"))
 SCRFD = DATA.parent / "models" / "scrfd_500m_bnkps.onnx"
 
 
