@@ -12,7 +12,7 @@ from .preprocess import MARGIN, RATE
 
 
 class SpeechCutter:
-    """Cut a stream of blocks to its speech, as prepare.trim cuts a recording, and that into whole seconds.
+    """Cut a stream of blocks to its speech, as preprocess.trim cuts a recording, and that into whole seconds.
 
     What waits for its second to fill is forgotten `memory` seconds after it was heard: words from before a long pause
     do not go together with those after it.
