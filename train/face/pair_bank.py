@@ -78,20 +78,13 @@ def chunks(folder: Path) -> list[Path]:
     return sorted(file for file in folder.glob("*.npy") if file.name.count(".") == 1)
 
 
-def taught(chunk: Path) -> Path:
-    """Name the file beside a chunk in which train.face.teach writes what a teacher says of it."""
-    return chunk.with_suffix(".taught.npy")
-
-
 class Bank(IterableDataset[tuple[Tensor, ...]]):
     """An endless stream of batches, from what there is by then.
 
-    Yields (B, 2, 3, S, S) RGB uint8, (B, 2, m, m) masks, m = S / 16, and where it has a teacher (B, 2) logits.
+    Yields (B, 2, 3, S, S) RGB uint8 and (B, 2, m, m) masks, m = S / 16.
     """
 
-    def __init__(
-        self, folders: list[Path], size: int, batch: int, seed: int, *, stored: int = 0, taught: bool = False
-    ) -> None:
+    def __init__(self, folders: list[Path], size: int, batch: int, seed: int, *, stored: int = 0) -> None:
         """Prepare.
 
         Args:
@@ -100,21 +93,19 @@ class Bank(IterableDataset[tuple[Tensor, ...]]):
             batch: pairs.
             seed: of what is drawn.
             stored: side of the crops in the bank, px; 0: as `size`. Others are resized.
-            taught: only pairs that train.face.teach has seen.
 
         Raises:
             FileNotFoundError: there are no such pairs.
         """
         self.folders, self.batch, self.seed = [folder / str(stored or size) for folder in folders], batch, seed
-        self.size, self.taught = size, taught
+        self.size = size
         if not self.files():
             raise FileNotFoundError(
-                f"{folders[0]}: no pairs of {stored or size} px; run python -m truefeed.train."
-                + ("teach first" if taught else "bank first")
+                f"{folders[0]}: no pairs of {stored or size} px; run python -m truefeed.train.face.pair_bank first"
             )
 
     def files(self) -> list[Path]:
-        return [f for folder in self.folders for f in chunks(folder) if not self.taught or taught(f).exists()]
+        return [f for folder in self.folders for f in chunks(folder)]
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         worker = get_worker_info()
@@ -124,18 +115,18 @@ class Bank(IterableDataset[tuple[Tensor, ...]]):
             if drawn % 50 == 49:
                 files = self.files()
             drawn += 1
-            crops, masks, *logits = self.draw(files, rng)
+            crops, masks = self.draw(files, rng)
             both = np.stack([np.zeros_like(masks), masks], 1).astype(np.float32) / 255
-            yield tuple(torch.from_numpy(array) for array in (crops, both, *logits))
+            yield torch.from_numpy(crops), torch.from_numpy(both)
 
-    def draw(self, files: list[Path], rng: np.random.Generator) -> list[npt.NDArray[Any]]:
+    def draw(self, files: list[Path], rng: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         spread = max(_SPREAD, -(-self.batch // _CHUNK))
         counts = np.diff(np.linspace(0, self.batch, spread + 1).astype(int))
-        crops, *others = map(np.concatenate, zip(*(self._some(files, int(n), rng) for n in counts), strict=True))
-        return [np.ascontiguousarray(crops[..., ::-1].transpose(0, 1, 4, 2, 3)), *others]
+        crops, masks = map(np.concatenate, zip(*(self._some(files, int(n), rng) for n in counts), strict=True))
+        return np.ascontiguousarray(crops[..., ::-1].transpose(0, 1, 4, 2, 3)), masks
 
     def _some(self, files: list[Path], count: int, rng: np.random.Generator) -> tuple[npt.NDArray[Any], ...]:
-        """Draw pairs of one chunk: (n, 2, S, S, 3) BGR, (n, m, m) masks, and where it has a teacher (n, 2) logits."""
+        """Draw pairs of one chunk: (n, 2, S, S, 3) BGR and (n, m, m) masks."""
         file = files[int(rng.integers(len(files)))]
         rows = np.sort(rng.choice(_CHUNK, count, replace=False))
         pixels, marks = np.load(file, mmap_mode="r")[rows], np.load(file.with_suffix(".mask.npy"))[rows]
@@ -146,7 +137,7 @@ class Bank(IterableDataset[tuple[Tensor, ...]]):
             marks = _resized(marks, self.size // 16, cv2.INTER_AREA)
         if rng.random() < 0.5:
             pixels, marks = pixels[:, :, :, ::-1], marks[:, :, ::-1]
-        return (pixels, marks, np.load(taught(file))[rows]) if self.taught else (pixels, marks)
+        return pixels, marks
 
 
 def _resized(pictures: npt.NDArray[np.uint8], side: int, how: int) -> npt.NDArray[np.uint8]:

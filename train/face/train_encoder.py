@@ -57,14 +57,14 @@ def _train(args: argparse.Namespace, team: Team) -> int:
     loader: DataLoader[tuple[Tensor, ...]]
     loader = DataLoader(pairs, args.batch_size, num_workers=args.workers, persistent_workers=args.workers > 0)
     if args.bank:
-        bank = Bank(args.bank, args.size, args.batch_size, pairs.seed, stored=args.bank_size, taught=args.taught)
+        bank = Bank(args.bank, args.size, args.batch_size, pairs.seed, stored=args.bank_size)
         loader = DataLoader(bank, None, num_workers=args.workers, persistent_workers=args.workers > 0)
     clips = Clips.read(args.dev) if args.dev else None
     curve = Curve(args.out / "curve.csv", resume=start > 0, writes=team.leads)
     network = team.spread(model)
     losses: list[float] = []
     began = time.monotonic()
-    for step, (crops, masks, *taught) in enumerate(loader, start):
+    for step, (crops, masks) in enumerate(loader, start):
         if step >= steps:
             break
         done = max(step / steps, (time.monotonic() - began) / (60 * args.minutes))
@@ -73,8 +73,7 @@ def _train(args: argparse.Namespace, team: Team) -> int:
         model.train()
         if args.hold_norms:
             hold(model)
-        answers = taught[0].flatten().to(team.device) if taught else None
-        loss = _loss(network, _ready(crops, team.device), masks.flatten(0, 1).to(team.device), answers)
+        loss = _loss(network, _ready(crops, team.device), masks.flatten(0, 1).to(team.device))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -123,9 +122,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--bank-size", type=int, default=0, help="side of the crops in the bank, px, if not --size: they are resized"
     )
-    parser.add_argument(
-        "--taught", action="store_true", help="learn what truefeed.train.face.teach wrote into the bank"
-    )
     parser.add_argument("--trunk", choices=("lite0", "lite2"), default="lite0", help="EfficientNet-Lite, of which size")
     parser.add_argument("--batch-size", type=int, default=16, help="pairs: each gives a genuine and a fake picture")
     parser.add_argument("--size", type=int, default=224, help="side of the crop, px; small first, large last is fast")
@@ -145,8 +141,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.patience and not args.dev:
         parser.error("--patience needs --dev: there is nothing else to be patient about")
-    if args.taught and not args.bank:
-        parser.error("--taught needs --bank: a teacher answers ahead")
     need_matplotlib()
     args.out.mkdir(parents=True, exist_ok=True)
     return args
@@ -158,18 +152,15 @@ def _ready(crops: Tensor, device: str) -> Tensor:
     return (moved.float() - MEAN) / STD if moved.dtype == torch.uint8 else moved
 
 
-def _loss(model: nn.Module, crops: Tensor, masks: Tensor, taught: Tensor | None = None) -> Tensor:
-    """Genuine or fake, a picture, and what a teacher says of it; and manipulated or not, a cell of the map."""
+def _loss(model: nn.Module, crops: Tensor, masks: Tensor) -> Tensor:
+    """Genuine or fake, a picture; and manipulated or not, a cell of the map."""
     crops = crops.to(memory_format=torch.channels_last)
     with autocast(crops.device.type):
         embedding, evidence = model(crops)
     label = (masks.flatten(1).amax(1) > 0).float()
     verdict = fn.binary_cross_entropy_with_logits(embedding[:, -1].float(), 0.95 * label + 0.025)
     where = fn.binary_cross_entropy_with_logits(evidence.float(), masks)
-    if taught is None:
-        return verdict + where
-    # The teacher's doubts count more than the label, which a picture may not show.
-    return 0.2 * verdict + fn.mse_loss(embedding[:, -1].float(), taught) / 4 + where
+    return verdict + where
 
 
 def _judge(average: FaceEncoder, clips: Clips | None, settings: PairSettings) -> dict[str, float]:
