@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ...stream.errors import ConfigError
 from ...stream.scan.scanner import Job
 from ...stream.scoring.models import Models
 from ..data import datasets
-from . import result_card
+from . import result_card, suite
 from .assess import assess, cases, duration
 from .recompress import Recode, recoded
 from .replay import Judgement
@@ -35,6 +36,10 @@ model and files only computes. exit codes: 0 done, 1 some file failed, 2 usage."
 
 def main(argv: list[str] | None = None) -> int:
     args = _parse(argv)
+    if args.suite:
+        rows = suite.run(args.out, args.dataset, args.folds, args.parts, sys.stderr)
+        sys.stdout.write((json.dumps([asdict(r) for r in rows]) if args.json else suite.table(rows)) + "\n")
+        return 0
     clips = select(datasets.read(args.dataset), split=args.split, only=args.only, limit=args.limit)
     if not clips:
         raise ConfigError(f"{args.dataset}: nothing to evaluate is left with these options")
@@ -69,7 +74,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         "truefeed evaluate", description=_ABOUT, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--dataset", type=Path, required=True, metavar="DATA", help="labelled files; see below")
+    parser.add_argument("--dataset", type=Path, metavar="DATA", help="labelled files; see below")
     parser.add_argument("--out", type=Path, default=Path("evaluation"), metavar="DIR", help="(default: evaluation)")
     parser.add_argument("--split", help="only this part, as the data set names it")
     parser.add_argument("--only", metavar="PREFIX", help="only files whose path below DATA begins so")
@@ -89,7 +94,18 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="processes (default 1)")
     parser.add_argument("--rounds", type=int, default=1000, metavar="N", help="of the bootstrap (default 1000)")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    whole = parser.add_argument_group("all models at once")
+    whole.add_argument(
+        "--suite",
+        action="store_true",
+        help="measure face, voice and stills on DATA (faces/, clips/ and voice/) with methods, pages and people left "
+        "out, and print one table; without --dataset the table of the results that lie in --out",
+    )
+    whole.add_argument("--parts", nargs="+", choices=tuple(suite.PARTS), default=tuple(suite.PARTS), metavar="PART")
+    whole.add_argument("--folds", type=Path, metavar="DIR", help="models that were trained with groups left out")
     args = parser.parse_args(argv)
+    if args.dataset is None and not args.suite:
+        parser.error("--dataset is needed: what shall be measured?")
     if args.jobs < 1 or args.rounds < 1 or (args.limit is not None and args.limit < 1):
         parser.error("--jobs, --rounds and --limit take a number from 1 up")
     return args

@@ -1,7 +1,8 @@
 """An exported face model back to a checkpoint to train on from: `python -m truefeed.train.face.from_onnx --help`.
 
 Export folds each norm into the convolution before it. Here the norms get the statistics of genuine frames of the
-training clips, and a gain and offset with which the network computes the very same.
+training clips, and a gain and offset with which the network computes the very same. Norms in which a picture's own
+statistics have a share lie whole in the file and are read as they are.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from ...stream.errors import ConfigError
 from ...stream.scoring.models import card_of
 from ...stream.types import Floats
 from ..common.loop import save
+from .efficientnet_lite import Norm
 from .networks import EncoderSettings, FaceEncoder
 from .norm_stats import frames
 from .pairs import Pairs, PairSettings
@@ -36,10 +38,12 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, help="the checkpoint")
     parser.add_argument("--size", type=int, default=192, help="side of the crop, px, as in training")
-    parser.add_argument("--own", type=float, default=0.0, help="share of a picture's own statistics from now on")
+    parser.add_argument(
+        "--own", type=float, default=0.0, help="share of a picture's own statistics, as exported or from now on"
+    )
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
-    model = recover(args.model)
+    model = recover(args.model, args.own)
     pairs = Pairs(args.dataset, PairSettings(size=args.size), args.seed)
     count = restate(model, frames(pairs, np.random.default_rng(args.seed)))
     # How it was trained before stands in its card, and goes on from there.
@@ -50,21 +54,29 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def recover(path: Path) -> FaceEncoder:
+def recover(path: Path, own: float = 0.0) -> FaceEncoder:
     """Load the weights of an exported encoder; its norms only add the offsets that were folded in.
+
+    Args:
+        path: face.onnx.
+        own: share of a picture's own statistics in the first norms.
 
     Raises:
         ConfigError: the file does not hold such an encoder.
     """
     held = {w.name: torch.from_numpy(numpy_helper.to_array(w).copy()) for w in onnx.load(path).graph.initializer}
-    model = FaceEncoder(EncoderSettings()).eval()
+    whole = [value for value in held.values() if value.dim() == 3]
+    model = FaceEncoder(EncoderSettings(own=own if whole else 0.0)).eval()
     state = model.state_dict()
-    norms = {name: part for name, part in model.named_modules() if isinstance(part, nn.BatchNorm2d)}
+    norms = {name: part for name, part in model.named_modules() if isinstance(part, Norm)}
     try:
         for name in state:
             if name.rpartition(".")[0] not in norms:
                 state[name] = held[name].reshape(state[name].shape)
+        state |= _whole(whole, norms, state)
         for name, norm in norms.items():
+            if norm.own:
+                continue
             parent, _, index = name.rpartition(".")
             state[f"{name}.bias"] = held[f"{parent}.{int(index) - 1}.weight_bias"]
             state[f"{name}.weight"] = torch.full_like(state[f"{name}.bias"], (1 + norm.eps) ** 0.5)
@@ -74,13 +86,24 @@ def recover(path: Path) -> FaceEncoder:
     return model
 
 
+_PARTS = ("running_var", "running_mean", "weight", "bias")
+
+
+def _whole(values: list[Tensor], norms: dict[str, Norm], state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Read the norms that were not folded: their (C, 1, 1) parts lie in the order of the graph."""
+    names = [f"{name}.{part}" for name, norm in norms.items() if norm.own for part in _PARTS]
+    if len(names) != len(values):
+        raise KeyError("statistics of its own norms: --own says what share a picture's own have")
+    return {name: value.reshape(state[name].shape) for name, value in zip(names, values, strict=True)}
+
+
 @torch.no_grad()
 def restate(model: nn.Module, batches: Iterator[Floats]) -> int:
     """Give every norm the statistics of these (n, 3, S, S) pictures without a change of what it computes.
 
     Returns how many pictures there were.
     """
-    norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
+    norms = [part for part in model.modules() if isinstance(part, Norm) and not part.own]
     sums = {norm: [torch.zeros(norm.num_features, dtype=torch.float64) for _ in range(2)] for norm in norms}
     seen = dict.fromkeys(norms, 0)
 

@@ -25,6 +25,7 @@ def encoder() -> FaceEncoder:
         if isinstance(part, Norm):
             torch.nn.init.normal_(part.running_mean, std=0.1)
             torch.nn.init.uniform_(part.running_var, 0.5, 1.5)
+            torch.nn.init.uniform_(part.weight, 0.5, 1.5)
             torch.nn.init.normal_(part.bias, std=0.1)
     return model
 
@@ -46,6 +47,21 @@ def test_what_was_exported_computes_the_same_when_it_is_read_back(tmp_path: Path
     with torch.no_grad():
         for want, got in zip(model(some), back(some), strict=True):
             torch.testing.assert_close(got, want, atol=1e-4, rtol=1e-3)
+
+
+def test_norms_with_statistics_of_a_picture_s_own_come_back_whole(tmp_path: Path) -> None:
+    torch.manual_seed(4)
+    model, path = FaceEncoder(EncoderSettings(own=0.25)).eval(), tmp_path / "face.onnx"
+    model.load_state_dict(encoder().state_dict())
+    some = torch.from_numpy(next(pictures()))
+    export(model, {"crops": some}, ["embedding", "map"], Card("face", "t", "1", input_size=(64, 64)), path)
+    back = recover(path, 0.25)
+    restate(back, pictures())
+    with torch.no_grad():
+        for want, got in zip(model(some), back(some), strict=True):
+            torch.testing.assert_close(got, want, atol=1e-4, rtol=1e-3)
+    with pytest.raises(ConfigError, match="--own"):
+        recover(path)
 
 
 def test_another_file_is_refused(tmp_path: Path) -> None:
