@@ -139,7 +139,16 @@ class EfficientNetLite(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Take (B, 3, S, S); give (B, middle, S/16, S/16) and (B, 1280, S/32, S/32)."""
-        middle = self.early(self.stem(x))
+        return self.rest(self.first(x, 0), 0)
+
+    def first(self, x: Tensor, stages: int) -> Tensor:
+        """Take (B, 3, S, S) through the stem and so many stages, at most five."""
+        out: Tensor = self.early[:stages](self.stem(x))
+        return out
+
+    def rest(self, x: Tensor, stages: int) -> tuple[Tensor, Tensor]:
+        """Take what `first` gave through all that comes after it."""
+        middle = self.early[stages:](x)
         return middle, self.late(middle)
 
     def know_own(self, share: float) -> None:

@@ -41,7 +41,10 @@ class FaceEncoder(nn.Module):
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
         """Take (B, 3, S, S), normalised; give (B, D) whose last column is the logit, and (B, S/16, S/16) logits."""
-        middle, features = self.trunk(crops)
+        return self.judged(*self.trunk(crops))
+
+    def judged(self, middle: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Give what forward does, of the two that the trunk made of the crops."""
         evidence = self.map(middle)[:, 0]
         flat = evidence.flatten(1)
         summary = torch.stack([flat.mean(1), flat.amax(1)], 1)
