@@ -8,11 +8,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ...stream.types import Floats, Image
+from ..data.labelled_faces import LabelledFaces
 from .blend import REENACTED, Fake, Subject, make, rendered
 from .degrade import age, degrade, wear
 from .donors import alike, shapes
@@ -47,12 +49,24 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
     """An endless stream of ((2, 3, S, S) float: genuine, fake; (2, m, m) masks)."""
 
     def __init__(self, folder: Path, settings: PairSettings, seed: int, renders: Path | None = None) -> None:
-        self.folder, self.settings, self.seed = folder, settings, seed
         self.renders = Renders(renders) if renders else None
-        table = np.load(folder / "faces.npz")
-        self.files = [str(f) for f in table["files"]]
-        self.mesh: Floats = table["mesh"].astype(np.float32)
-        self.identity = table["identity"]
+        with np.load(folder / "faces.npz") as table:
+            self._take([str(folder / f) for f in table["files"]], table["mesh"], table["identity"], settings, seed)
+
+    @classmethod
+    def of(cls, faces: LabelledFaces, settings: PairSettings, seed: int) -> Pairs:
+        """Draw from genuine faces of a table."""
+        made = cls.__new__(cls)
+        made.renders = None
+        made._take([str(f) for f in faces.files], faces.mesh, faces.identity, settings, seed)
+        return made
+
+    def _take(
+        self, files: list[str], mesh: Floats, identity: npt.NDArray[np.str_], settings: PairSettings, seed: int
+    ) -> None:
+        self.settings, self.seed, self.files = settings, seed, files
+        self.mesh: Floats = mesh.astype(np.float32)
+        self.identity = identity
         self.shape = shapes(self.mesh)
         # Frames of one clip are near copies, but they alone have the sharpness and the coding of real video: each clip
         # counts like 48 stills.
@@ -123,7 +137,7 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
 
     def subject(self, index: int, rng: np.random.Generator | None = None) -> Subject:
         """Read a face; with a rng, at a random resolution up to its own, as faces in calls are."""
-        image = np.asarray(cv2.imread(str(self.folder / self.files[index])), np.uint8)
+        image = np.asarray(cv2.imread(self.files[index]), np.uint8)
         mesh, side = self.mesh[index], image.shape[0]
         # Pixels that the network will not see cost time only.
         most = new = min(side, round(self.settings.size * self.settings.stored_scale / self.settings.scale))

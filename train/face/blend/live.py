@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ...stream.values import Floats, Image
+from ....stream.types import Floats, Image
 from . import graphics, masks, texture, warp
 from .fake import Fake, Subject
 
