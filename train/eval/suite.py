@@ -80,10 +80,10 @@ def judged(
     """Make a row of (n,) labels (1 fake), scores (higher is more fake), people, and whether each was called fake."""
     labels, scores = np.asarray(labels), np.asarray(scores, np.float64)
     low, high = metrics.bootstrap(metrics.auc, labels, scores, people) if len(labels) else (np.nan, np.nan)
-    shares = [
+    genuine, fake = (
         None if called is None or not (labels == side).any() else number(float(called[labels == side].mean()))
         for side in (0, 1)
-    ]
+    )
     return Row(
         part,
         measure,
@@ -94,7 +94,8 @@ def judged(
         number(metrics.auc(labels, scores)),
         number(low),
         number(high),
-        *shares,
+        genuine,
+        fake,
         note,
     )
 

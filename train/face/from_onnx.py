@@ -34,7 +34,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m truefeed.train.face.from_onnx", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="face.onnx")
     parser.add_argument(
-        "--dataset", type=Path, required=True, help="the folder that truefeed.train.data.face_crops wrote"
+        "--dataset",
+        type=Path,
+        help="the folder that truefeed.train.data.face_crops wrote; without it the norms only add their offsets",
     )
     parser.add_argument("--out", type=Path, required=True, help="the checkpoint")
     parser.add_argument("--size", type=int, default=192, help="side of the crop, px, as in training")
@@ -44,8 +46,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args(argv)
     model = recover(args.model, args.own)
-    pairs = Pairs(args.dataset, PairSettings(size=args.size), args.seed)
-    count = restate(model, frames(pairs, np.random.default_rng(args.seed)))
+    count = 0
+    if args.dataset:
+        pairs = Pairs(args.dataset, PairSettings(size=args.size), args.seed)
+        count = restate(model, frames(pairs, np.random.default_rng(args.seed)))
     # How it was trained before stands in its card, and goes on from there.
     command = {k: str(v) for k, v in vars(args).items()} | {"before": dict(card_of(load(args.model, "cpu")).training)}
     settings = asdict(EncoderSettings(own=args.own))
@@ -109,7 +113,7 @@ def restate(model: nn.Module, batches: Iterator[Floats]) -> int:
 
     def note(norm: nn.Module, given: tuple[Tensor, ...], _: Tensor) -> None:
         x = given[0].double()
-        assert isinstance(norm, nn.BatchNorm2d)
+        assert isinstance(norm, Norm)
         sums[norm][0] += x.sum((0, 2, 3))
         sums[norm][1] += (x * x).sum((0, 2, 3))
         seen[norm] += x.shape[0] * x.shape[2] * x.shape[3]

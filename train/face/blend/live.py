@@ -67,5 +67,6 @@ def _soft(hard: Floats, rng: np.random.Generator) -> Floats:
     size = hard.shape[0]
     eroded = round(rng.uniform(0.0, 0.06) * size)
     if eroded:
-        hard = cv2.erode(hard, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * eroded + 1,) * 2))
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * eroded + 1,) * 2)
+        hard = np.asarray(cv2.erode(hard, kernel), np.float32)
     return np.asarray(cv2.GaussianBlur(hard, (0, 0), rng.uniform(0.006, 0.045) * size), np.float32)
