@@ -189,3 +189,9 @@ class Report:
     model: dict[str, str] = field(default_factory=dict)
     "name and sha256."
     error: str | None = None
+    unreadable: float | None = None
+    "Share of the file that could not be read, 0..1; None where that is not known, as of a picture."
+    tracks: tuple[dict[str, Any], ...] = ()
+    "What is thought of each track after the first of its kind: track, kind, status, fake, reasons, or error."
+    notes: tuple[str, ...] = ()
+    "What a person should know beside the verdict, in words."

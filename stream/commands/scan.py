@@ -73,14 +73,21 @@ def line(report: Report) -> dict[str, Any]:
         "seconds": report.seconds,
         "model": report.model,
     }
-    return told if report.error is None else {**told, "error": report.error}
+    # Only where there is something to tell.
+    more = {
+        "unreadable": report.unreadable if report.unreadable and report.notes else None,
+        "tracks": report.tracks,
+        "notes": report.notes,
+        "error": report.error,
+    }
+    return told | {key: value for key, value in more.items() if value}
 
 
 def text(report: Report) -> str:
     """Return the report as a line to read."""
     path = displayable(report.path)
     why = displayable(report.error).removeprefix(f"{path}: ") if report.error else words(report.reasons)
-    why = why or _evidence(report)
+    why = "; ".join(filter(None, (why or _evidence(report), *report.notes)))
     voice = f"voice {percent(report.voice_probability)}" if report.voice_probability is not None else ""
     figures = f"{report.status:<10}{percent(report.fake_probability):>4}  {voice:<11}"
     return f"{figures}{path}{f'  ({why})' if why else ''}"

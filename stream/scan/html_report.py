@@ -86,6 +86,7 @@ def _row(report: Report) -> str:
     return (
         f"<tr><td>{escape(path)}{kind}"
         f'<td><span class="status {report.status}">{report.status}</span><small>{escape(why)}</small>'
+        f"{''.join(f'<small>{escape(note)}</small>' for note in report.notes)}"
         f'<td class="number">{percent(report.fake_probability)}<td class="number">{percent(report.voice_probability)}'
         f"<td>{_timeline(report.timeline)}<td>{_faces(report.faces)}</tr>"
     )

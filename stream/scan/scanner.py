@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import signal
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -20,9 +18,8 @@ from ..redaction import redact
 from ..scoring.analyzer import Analyzer
 from ..scoring.models import Models, card_of
 from ..scoring.summary import Summary
-from ..sources import SourceOptions
-from ..sources.file import FileSource
-from ..types import AudioChunk, Frame, Report
+from ..types import Frame, Report
+from .feed import feed, notes
 from .heatmap import Explainer
 from .probe import Found, Kind, claims_media, is_webp, kind_of, read_animation, read_picture
 
@@ -92,34 +89,20 @@ def judge(found: Found, models: Models, analyzer: Analyzer | None = None) -> Rep
         analyzer = analyzer or Analyzer(models, source=str(found.path))
         if kind == "image":
             return _report(found.path, kind, analyzer.image(read_picture(found.path)), None, models)
-        seconds = (_animation if is_webp(found.path) else _feed)(found.path, analyzer)
-        return _report(found.path, kind, analyzer.summary(), seconds, models)
+        if is_webp(found.path):
+            seconds = _animation(found.path, analyzer)
+            return _report(found.path, kind, analyzer.summary(), seconds, models)
+        fed = feed(found.path, analyzer, lambda: Analyzer(models, source=str(found.path)))
+        report = _report(found.path, kind, fed.summary, fed.seconds, models)
+        return replace(report, unreadable=_rounded(fed.unreadable, 3), tracks=fed.tracks, notes=tuple(notes(fed)))
     except (TruefeedError, EngineError, OSError, ValueError, MemoryError, cv2.error) as error:
         return _failed(found.path, kind, str(error) or type(error).__name__)
     except Exception as error:  # whatever one file does to a library, the others are judged
         return _failed(found.path, kind, f"{found.path}: {type(error).__name__}: {error}")
 
 
-def _feed(path: Path, analyzer: Analyzer) -> float:
-    """Show the file to the analyzer; return its length, s."""
-    end = 0.0
-    latest: float | None = None
-    source = FileSource(path, SourceOptions(pace="fast"))
-    with closing(source.items(threading.Event())) as items:
-        for item in items:
-            if isinstance(item, Frame):
-                analyzer.frame(item, item.bitrate_kbps)
-                # How long the last picture stands is not told: as long as the one before it, then.
-                stands = min(item.t - latest, 1.0) if latest is not None else 0.0
-                latest, end = item.t, max(end, item.t + stands)
-            elif isinstance(item, AudioChunk):
-                analyzer.audio(item)
-                end = max(end, item.t + len(item.samples) / item.rate)
-    return end
-
-
 def _animation(path: Path, analyzer: Analyzer) -> float | None:
-    """As _feed, for what FFmpeg does not read: animated WebP."""
+    """Show it; return its length, s: for what FFmpeg does not read: animated WebP."""
     end: float | None = None
     for end, image in read_animation(path):
         analyzer.frame(Frame(image, end, time.monotonic()))

@@ -15,6 +15,7 @@ from av.video.frame import VideoFrame
 
 from ..types import AudioChunk, Frame, StateChange
 from .base import Item, Tally
+from .coverage import Coverage
 from .decoder import DecodeOrder, VideoDecoder
 from .downmix import Downmix
 from .packet_buffer import BitrateMeter, Packet, StreamInfo, describe
@@ -37,6 +38,7 @@ class Session:
         number: of the session within the source.
         audio: also read the sound.
         only: the index of the one track that is read; None for the first video and the first sound with a decoder.
+        coverage: counts what could not be read, of a file.
         stall: a live source without a packet or a picture for so long is stalled, s; None for files, which never are.
 
     Raises SourceError where nothing in it can be decoded.
@@ -51,6 +53,7 @@ class Session:
         number: int = 0,
         audio: bool = True,
         only: int | None = None,
+        coverage: Coverage | None = None,
         stall: float | None = None,
     ) -> None:
         self._container = container
@@ -61,6 +64,9 @@ class Session:
         chosen = select(container, audio=audio, only=only)
         self._video = chosen.video
         self._streams = chosen.streams
+        self.others = chosen.others
+        "The tracks that are not read."
+        self._coverage = coverage
         for stream in self._streams:
             stream.codec_context.thread_count = 1
         order = DecodeOrder() if container.format.name == "avi" else None
@@ -89,10 +95,14 @@ class Session:
                         picture_at = now
                         if not self._online:
                             self._online = True
-                            yield StateChange("online", arrived=now)
+                            yield StateChange("online", self._unread(), now)
                     yield item
             if self._stall is not None:
                 yield from self._look(now, packet_at, picture_at, self._stall)
+
+    def _unread(self) -> str:
+        count = len(self.others)
+        return f"{count} more track{'s' if count > 1 else ''} of it not judged" if count else ""
 
     def _look(self, now: float, packet_at: float, picture_at: float, stall: float) -> Iterator[StateChange]:
         if now - packet_at > stall:
@@ -110,9 +120,13 @@ class Session:
             try:
                 for packet in self._container.demux(self._streams):
                     bad = 0
+                    if self._coverage is not None:
+                        self._coverage.read(packet)
                     yield packet
                     if stop.is_set():
                         return
+                if self._coverage is not None:
+                    self._coverage.close(self._container, self._streams)
                 return
             except (av.error.ExitError, BlockingIOError) as error:
                 if self._stall is None:
@@ -129,7 +143,11 @@ class Session:
     def _open(self, packet: AvPacket[Any], arrived: float) -> list[Item]:
         """Return the packet, if it is worth keeping, and what it completes."""
         decode = self._pictures if packet.stream is self._video else self._sounds
+        before = self._tally.decode_errors + self._tally.skipped
         decoded: list[Item] = list(decode(packet, arrived))
+        if self._coverage is not None and packet.stream is self._streams[0]:
+            self._coverage.good += len(decoded)
+            self._coverage.lost += self._tally.decode_errors + self._tally.skipped - before
         if packet.size and self._infos is None and (self._video is None or self._video.codec_context.width):
             self._infos = describe(self._streams)
         info = (self._infos or {}).get(packet.stream_index) if packet.size else None

@@ -16,9 +16,10 @@ from ..redaction import displayable, public_name, redact
 from ..types import AudioChunk, Frame, StateChange
 from .base import Item, SourceOptions, Tally
 from .container import Session
+from .coverage import Coverage
 from .isobmff import sample_entries
 from .libav import explain
-from .selection import UndecodableError
+from .selection import Track, UndecodableError
 from .timestamps import Timeline
 
 _ANSWER = 10.0
@@ -33,15 +34,23 @@ class FileSource:
     Args:
         file: its path, or the URL of one on a web server.
         name: what to call it, in place of the path.
+        only: the index of the one track to read; None for the first pictures and the first sound.
     """
 
     live = False
 
-    def __init__(self, file: Path | str, options: SourceOptions, *, name: str | None = None) -> None:
+    def __init__(
+        self, file: Path | str, options: SourceOptions, *, name: str | None = None, only: int | None = None
+    ) -> None:
         self.name = name or (public_name(file) if isinstance(file, str) else displayable(str(file)))
         self.tally = Tally()
         self._file = file
         self._options = options
+        self._only = only
+        self.coverage = Coverage(path=file if isinstance(file, Path) else None)
+        "How much could not be read, once it ended."
+        self.others: tuple[Track, ...] = ()
+        "Its tracks that are not read, once it is open."
 
     def close(self) -> None:
         """Do nothing: the generator closes what it opened."""
@@ -53,8 +62,14 @@ class FileSource:
             length = container.duration / 1e6 if container.duration else None
             timeline = Timeline(live=False, length=length)
             try:
-                session = Session(container, timeline, self.tally, audio=self._options.audio)
-                items = (item for item in session.items(stop) if item is not None)
+                session = Session(
+                    *(container, timeline, self.tally),
+                    audio=self._options.audio,
+                    only=self._only,
+                    coverage=self.coverage,
+                )
+                self.others = session.others
+                items = self._read(container, session, stop)
                 yield from paced(items, stop) if self._options.pace == "realtime" else items
             except UndecodableError as error:
                 raise SourceError(f"{self.name}: {error} ({self._coding(error.index)})") from None
@@ -63,6 +78,17 @@ class FileSource:
             except (av.error.FFmpegError, ValueError, OSError) as error:
                 raise SourceError(f"{self.name}: {redact(str(getattr(error, 'strerror', None) or error))}") from None
         yield StateChange("ended", "stopped" if stop.is_set() else "end of the file", time.monotonic())
+
+    def _read(self, container: InputContainer, session: Session, stop: threading.Event) -> Iterator[Item]:
+        """Yield what comes; an error after something came is the end of what can be read."""
+        try:
+            for item in session.items(stop):
+                if item is not None:
+                    yield item
+        except (av.error.FFmpegError, ValueError, OSError):
+            if not self.coverage.good:
+                raise
+            self.coverage.broke(container)
 
     def _coding(self, track: int) -> str:
         """Name the coding of a track that FFmpeg knows no decoder for."""

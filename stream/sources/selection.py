@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -22,11 +23,21 @@ class UndecodableError(SourceError):
 
 
 @dataclass(frozen=True, slots=True)
+class Track:
+    """A track of a container that is not read."""
+
+    index: int
+    kind: Literal["video", "audio"]
+    decodable: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
-    """The tracks that are read."""
+    """The tracks that are read, and the others."""
 
     video: VideoStream | None
     audio: AudioStream | None
+    others: tuple[Track, ...] = ()
 
     @property
     def streams(self) -> list[Stream]:
@@ -61,9 +72,11 @@ def select(container: InputContainer, *, audio: bool = True, only: int | None = 
     sounds = list(container.streams.audio) if audio else []
     if only is not None:
         videos, sounds = ([s for s in videos if s.index == only], [s for s in sounds if s.index == only])
-    chosen = Selection(next(filter(decodable, videos), None), next(filter(decodable, sounds), None))
-    if chosen.video is None and (videos or not chosen.streams):
+    video, sound = next(filter(decodable, videos), None), next(filter(decodable, sounds), None)
+    if video is None and (videos or sound is None):
         for stream in (*videos, *sounds):
             raise UndecodableError(stream)
         raise SourceError("there is neither video nor sound in it")
-    return chosen
+    others = [Track(s.index, "video", decodable(s)) for s in videos if s is not video]
+    others += [Track(s.index, "audio", decodable(s)) for s in sounds if s is not sound]
+    return Selection(video, sound, tuple(others))

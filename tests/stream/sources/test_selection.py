@@ -9,9 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import av
+import media
+import numpy as np
 import pytest
+import soundfile
+import voices
 from clips import moving_face, write_video
+from models import write_voice
 from truefeed.stream.cli import main
+from truefeed.stream.types import Floats
 
 APAC = ((b"mp4a", b"apac"), (b"esds", b"dapa"))
 "As telephones name a coding for which FFmpeg has no decoder."
@@ -83,3 +89,53 @@ def test_watched_they_say_the_same(clip: Path, unknown_sound: Path, tmp_path: Pa
     assert "Traceback" not in done.stderr
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert any(event["event"] == "verdict" and event["source"] == str(unknown_sound) for event in events)
+
+
+def voice_file(path: Path, *tracks: Floats) -> Path:
+    """Write tracks of sound into one file."""
+    words: list[str] = []
+    for number, samples in enumerate(tracks):
+        soundfile.write(path.with_name(f"{number}.wav"), samples, 16000)
+        words += ["-i", str(path.with_name(f"{number}.wav"))]
+    maps = [word for number in range(len(tracks)) for word in ("-map", str(number))]
+    media.ffmpeg(*words, *maps, "-c:a", "flac", path)
+    return path
+
+
+def test_a_voice_in_the_second_track_is_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = write_voice(tmp_path / "voice.onnx", logit=4.0)
+    silence = np.zeros(4 * 16000, np.float32)
+    path = voice_file(tmp_path / "two.mka", silence, voices.voiced(120, 4.0, 1))
+    code, (line,) = scan(capsys, "--voice-model", model, path)
+    assert code == 0
+    assert line["voice_probability"] == pytest.approx(0.98, abs=0.01)
+    assert [(t["track"], t["kind"]) for t in line["tracks"]] == [(1, "audio")]
+    assert line["tracks"][0]["fake"] == line["fake_probability"] > 0.5
+
+
+def test_a_face_in_the_second_track_is_found(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    grey = media.write_clip(tmp_path / "grey.mp4", picture=lambda i: np.full((360, 640, 3), 90, np.uint8))
+    media.ffmpeg(*("-i", grey, "-i", clip, "-map", "0:v", "-map", "1:v", "-c", "copy"), tmp_path / "two.mp4")
+    code, (plain, line) = scan(capsys, clip, tmp_path / "two.mp4")
+    assert code == 0
+    assert line["fake_probability"] == plain["fake_probability"]
+    assert [(face["id"], face["track"]) for face in line["faces"]] == [(1, 1)]
+    assert line["tracks"][0]["kind"] == "video"
+
+
+def test_a_track_that_is_not_judged_is_told(
+    unknown_sound: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = write_video(tmp_path / "plain.mp4", moving_face(1), tone=300)
+    media.ffmpeg(*("-i", clip, "-map", "0:v", "-map", "0:a", "-map", "0:a", "-c", "copy"), tmp_path / "both.mp4")
+    data = (tmp_path / "both.mp4").read_bytes()
+    for before, after in APAC:
+        place = data.rindex(before)
+        data = data[:place] + after + data[place + 4 :]
+    (tmp_path / "both.mp4").write_bytes(data)
+    _, (line,) = scan(capsys, tmp_path / "both.mp4")
+    assert line["fake_probability"] is not None
+    assert line["notes"] == ["1 more track not judged: no decoder"]
+    assert main(["watch", "--json", "--pace", "fast", str(tmp_path / "both.mp4")]) == 0
+    events = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    assert "1 more track of it not judged" in [event.get("detail") for event in events]
