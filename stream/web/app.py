@@ -1,0 +1,97 @@
+"""The application: pages, their assets and the HTTP interface, behind the guard."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+from fastapi import APIRouter, FastAPI, Request, Response
+
+from .guard import Guard
+from .problems import Problem, install
+from .routes import scans, system, uploads
+from .schemas import Address, ProblemDetails
+from .services import Services
+from .words import table
+
+_KINDS = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml"}
+_ABOUT = """Submit videos, pictures and sound, follow the jobs, read what was found, watch streams.
+
+Errors are problem details (RFC 9457). A program shows the token of the server as `Authorization: Bearer TOKEN`."""
+
+
+def application(services: Services, more: Sequence[APIRouter] = ()) -> Guard:
+    """Return the ASGI application.
+
+    Args:
+        services: what the routes work with.
+        more: further routes.
+    """
+    api = FastAPI(
+        title="truefeed",
+        version="1",
+        description=_ABOUT,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    install(api)
+    for router in (scans.router(services), uploads.router(services), system.router(services), *more):
+        api.include_router(router)
+    _pages(api)
+    _complete(api)
+    return Guard(api, services.options, services.users)
+
+
+def _pages(api: FastAPI) -> None:
+    @api.get("/assets/{name}", include_in_schema=False)
+    def asset(name: str, request: Request) -> Response:
+        found = _asset(name)
+        if found is None:
+            raise Problem(404, "not-found", "there is no such file")
+        data, tag = found
+        headers = {"Cache-Control": "no-cache", "ETag": tag}
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers=headers)
+        return Response(data, media_type=_KINDS["." + name.rpartition(".")[2]], headers=headers)
+
+    @api.get("/", include_in_schema=False)
+    @api.get("/history", include_in_schema=False)
+    @api.get("/live", include_in_schema=False)
+    @api.get("/scan/{key}", include_in_schema=False)
+    def index(key: str = "") -> Response:
+        text = _text("index.html").replace("__LANG__", table()["lang"]).replace("__TITLE__", table()["app.tagline"])
+        return Response(text, media_type="text/html")
+
+
+@cache
+def _asset(name: str) -> tuple[bytes, str] | None:
+    """Return a file of the pages and its tag; only names that are there are served."""
+    folder = files(__package__) / "pages"
+    known = {entry.name for entry in folder.iterdir() if "." + entry.name.rpartition(".")[2] in _KINDS}
+    if name not in known:
+        return None
+    data = (folder / name).read_bytes()
+    return data, f'"{hashlib.sha256(data).hexdigest()[:24]}"'
+
+
+@cache
+def _text(name: str) -> str:
+    return (files(__package__) / "pages" / name).read_text("utf-8")
+
+
+def _complete(api: FastAPI) -> None:
+    """Put what routes only refer to into the OpenAPI document."""
+    plain = api.openapi
+
+    def openapi() -> dict[str, object]:
+        document = plain()
+        known = document.setdefault("components", {}).setdefault("schemas", {})
+        for name, model in (("Problem", ProblemDetails), ("Address", Address)):
+            known.setdefault(name, model.model_json_schema(ref_template="#/components/schemas/{model}"))
+        return document
+
+    api.openapi = openapi  # type: ignore[method-assign]

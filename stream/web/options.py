@@ -1,0 +1,63 @@
+"""What the web interface is told."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LOCAL = ("localhost", "127.0.0.1", "::1")
+"Names of this machine, to itself."
+
+
+def data_folder() -> Path:
+    """Return where history and media lie if nobody says where: in the user's own data folder."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "truefeed"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one visitor may ask for."""
+
+    file_bytes: int = 4 << 30
+    "Of one file."
+    waiting: int = 500
+    "Jobs that wait or run at a time."
+    uploads: int = 64
+    "Uploads that are under way at a time."
+    job_seconds: float = 3600.0
+    "Wall time of one job; a worker that takes longer is ended."
+    memory: int = 8 << 30
+    "Address space of a worker, bytes."
+    written_bytes: int = 256 << 20
+    "Of one file that a worker writes."
+    pixels: int = 120_000_000
+    "Of one picture."
+    upload_hours: float = 24.0
+    "An upload that nobody goes on with is forgotten after so long."
+    requests: float = 40.0
+    "Changes a second that one address may ask for, over a while."
+    sign_ins: float = 0.2
+    "Failed sign-ins a second that one address may make, over a while."
+    streams: int = 32
+    "Cameras and streams at a time."
+
+
+@dataclass(frozen=True, slots=True)
+class WebOptions:
+    """One server."""
+
+    data: Path = field(default_factory=data_folder)
+    "The one folder that everything is kept in."
+    keep_days: float = 0.0
+    "Media are kept for so long after the analysis where nobody asks otherwise; 0 deletes them at once."
+    jobs: int = 1
+    "Files judged at a time."
+    allow_private: bool = False
+    "Whether addresses of this machine and its network may be fetched."
+    secure: bool = False
+    "Whether the server speaks HTTPS."
+    token: str | None = field(default=None, repr=False)
+    "What programs show; None: no token is known."
+    limits: Limits = field(default_factory=Limits)

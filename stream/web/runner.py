@@ -1,0 +1,216 @@
+"""Takes jobs that wait, one at a time, and has a worker process do them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import TruefeedError, redact
+from .database import Row
+from .options import WebOptions
+from .scans import Scans
+
+_IDLE = 300.0
+"A worker without work for so long is ended: its models need memory, s."
+_START = 120.0
+"Loading the models takes no longer than this, s."
+Fetch = Callable[[Row], tuple[str, int]]
+"Brings the media of a job from their address; returns the file's name in the folder, and its size."
+
+
+class WorkerEndedError(TruefeedError):
+    """The process that judged a file is no more."""
+
+
+class _Process:
+    """A worker process, and the lines it writes."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        words = [sys.executable, "-m", "truefeed.stream.web.worker", json.dumps(settings)]
+        pixels = {"OPENCV_IO_MAX_IMAGE_PIXELS": str(settings["pixels"])}
+        self._process = subprocess.Popen(
+            words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=os.environ | pixels,
+            start_new_session=True,  # Ctrl-C is for the server, which ends its workers itself
+        )
+        self._lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True, name="truefeed-worker").start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with contextlib.suppress(ValueError):
+            for text in self._process.stdout:
+                self._lines.put(json.loads(text))
+        self._lines.put(None)
+
+    def ask(self, task: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # told by the lines that end
+            self._process.stdin.write(json.dumps(task) + "\n")
+            self._process.stdin.flush()
+
+    def line(self, timeout: float) -> dict[str, Any] | None:
+        """Return the next line; None where none came in time. Raises WorkerEndedError."""
+        try:
+            found = self._lines.get(timeout=timeout)
+        except queue.Empty:
+            return None
+        if found is None:
+            raise WorkerEndedError(_why(self._process.wait()))
+        return found
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    pipe.close()
+
+
+def _why(code: int) -> str:
+    if code == -signal.SIGXFSZ:
+        return "what was to be written of it is larger than allowed"
+    if code in (-signal.SIGKILL, -signal.SIGABRT):
+        return "the analysis needed more memory than allowed, or was ended"
+    name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+    return f"the file made the analysis crash ({name}); it is damaged, or made to do that"
+
+
+class Runner:
+    """One thread and its worker.
+
+    Args:
+        scans: the jobs.
+        options: of the server.
+        models: settings of the worker: engine, faces, model, voice_model.
+        fetch: for jobs that name an address.
+    """
+
+    def __init__(self, scans: Scans, options: WebOptions, models: Mapping[str, Any], fetch: Fetch) -> None:
+        limits = options.limits
+        self._scans, self._limits, self._fetch = scans, limits, fetch
+        self._settings = {
+            **models,
+            "memory": limits.memory,
+            "written": limits.written_bytes,
+            "pixels": limits.pixels,
+        }
+        self._worker: _Process | None = None
+        self._stop = threading.Event()
+        self._current: str | None = None
+        self.restarts = 0
+        "Workers that ended before their time."
+        self._thread = threading.Thread(target=self._run, name="truefeed-jobs", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        """True while jobs are taken."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop; a job that is being done waits for the next server."""
+        self._stop.set()
+        self._scans.waiting.set()
+        worker = self._worker
+        if worker is not None:
+            worker.end()
+        self._thread.join(10)
+
+    def cancel(self, key: str) -> None:
+        """End the job, if it is the one being done."""
+        worker = self._worker
+        if self._current == key and worker is not None:
+            worker.end()
+
+    def _run(self) -> None:
+        used = time.monotonic()
+        while not self._stop.is_set():
+            if not self._scans.waiting.wait(1.0):
+                if self._worker is not None and time.monotonic() - used > _IDLE:
+                    self._drop()
+                continue
+            row = None if self._stop.is_set() else self._scans.claim()
+            if row is not None:
+                self._do(row)
+                used = time.monotonic()
+        self._drop()
+
+    def _do(self, row: Row) -> None:
+        key = str(row["id"])
+        self._current = key
+        try:
+            media = row["media"]
+            if media is None:
+                self._scans.progress(key, 0.0, "fetch")
+                media, _ = self._fetch(row)
+            name = (self._scans.row(key) or row)["name"]
+            self._work(key, {"folder": str(self._scans.folder(key)), "media": media, "name": name})
+        except WorkerEndedError as error:
+            self._drop()
+            if not self._stop.is_set():
+                self.restarts += 1
+                self._scans.failed(key, str(error))
+        except (TruefeedError, OSError) as error:
+            self._scans.failed(key, redact(str(error)))
+        finally:
+            self._current = None
+
+    def _work(self, key: str, task: Mapping[str, Any]) -> None:
+        worker = self._ready()
+        worker.ask(task)
+        deadline = time.monotonic() + self._limits.job_seconds
+        while (left := deadline - time.monotonic()) > 0:
+            told = worker.line(left)
+            if told is None:
+                break
+            if told["event"] == "progress":
+                self._scans.progress(key, float(told["share"]), str(told["stage"]))
+            elif told["event"] == "failed":
+                self._scans.failed(key, str(told["why"]))
+                return
+            elif told["event"] == "done":
+                result = self._scans.result(key)
+                if result is None:
+                    raise WorkerEndedError("the result could not be read")
+                self._scans.done(key, result)
+                return
+        raise WorkerEndedError(f"the analysis took longer than {self._limits.job_seconds / 60:g} minutes")
+
+    def _ready(self) -> _Process:
+        """Return the worker; the first time, or after it ended, a new one."""
+        if self._worker is None:
+            self._worker = _Process(self._settings)
+            told = self._worker.line(_START)
+            if told is None or told.get("event") != "ready":
+                raise WorkerEndedError("the models could not be loaded; see `truefeed doctor`")
+        return self._worker
+
+    def _drop(self) -> None:
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.end()
+
+
+def clean(folder: Path) -> None:
+    """Remove what a job that was ended left half-written."""
+    for part in folder.glob("*.part"):
+        part.unlink(missing_ok=True)

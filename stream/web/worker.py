@@ -1,0 +1,205 @@
+"""A process that decodes and judges files, one after another, with limits, so that a hostile file ends only itself.
+
+It reads a JSON line a job on standard input and writes JSON lines on standard output: `ready`, `progress`, `done`. What
+was found it writes into the job's folder. The models stay loaded from one job to the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TextIO
+
+import av
+import cv2
+
+from ...engines import Engine
+from ..errors import SourceError
+from ..judge import Job, judge
+from ..media import Found
+from ..models import Models
+from ..scan import line
+from ..values import Report
+from .recorder import Recorder
+from .scans import write_json
+
+_CHUNK = 1 << 20
+HEAT = "face{}-heat.png"
+
+
+class Worker:
+    """Judges what it is told to.
+
+    Args:
+        models: the loaded models.
+        out: takes the lines.
+        pixels: most of one picture.
+    """
+
+    def __init__(self, models: Models, out: TextIO, pixels: int) -> None:
+        self._models, self._out, self._pixels = models, out, pixels
+        self._parent = os.getppid()
+
+    def run(self, task: Mapping[str, Any]) -> None:
+        """Do one job: `folder`, `media` (a name in it), `name` (what the user calls it)."""
+        folder = Path(task["folder"])
+        media, began = folder / task["media"], time.monotonic()
+        self.tell("progress", share=0.0, stage="read")
+        digest, size = _hash(media)
+        recorder = Recorder(self._models, source=task["name"], seconds=_length(media), tell=self._progress)
+        report = self._judge(media, recorder)
+        pictures = self._pictures(report, recorder, folder)
+        told = line(_named(report, media, task["name"]))
+        told["faces"] = [{k: v for k, v in face.items() if k != "heatmap"} for face in told["faces"]]
+        result = {
+            "report": told,
+            "name": task["name"],
+            "sha256": digest,
+            "size": size,
+            "poster": pictures["poster"],
+            "pictures": pictures,
+            "looked_at": _looked_at(recorder),
+            "models": [_model(engine) for engine in self._engines()],
+            "software": f"truefeed {_version()}",
+            "took": round(time.monotonic() - began, 2),
+        }
+        write_json(folder / "track.json", recorder.track())
+        write_json(folder / "result.json", result)
+        self.tell("done")
+
+    def _judge(self, media: Path, recorder: Recorder) -> Report:
+        why = _too_large(media, self._pixels)
+        found = Found(media, named=True, error=None if why is None else f"{media}: {why}")
+        report = judge(found, self._models, recorder)
+        assert report is not None  # only files in folders can be left out
+        return report
+
+    def _pictures(self, report: Report, recorder: Recorder, folder: Path) -> dict[str, Any]:
+        """Write what the page shows; return the names."""
+        self.tell("progress", share=0.97, stage="pictures")
+        told = recorder.pictures(folder) | {"heat": {}}
+        if report.status == "error" or not report.faces:
+            return told
+        for face in recorder.write(report, folder).faces:
+            if "heatmap" in face:
+                name = HEAT.format(face["id"])
+                Path(face["heatmap"]).replace(folder / name)
+                told["heat"][str(face["id"])] = name
+        return told
+
+    def _engines(self) -> list[Engine]:
+        models = self._models
+        return [e for e in (models.face, models.face_window, models.still, models.voice) if e is not None]
+
+    def _progress(self, share: float, stage: str) -> None:
+        if os.getppid() != self._parent:
+            os._exit(1)  # whoever asked is gone, and the next server does the job anew
+        self.tell("progress", share=share, stage=stage)
+
+    def tell(self, event: str, **more: object) -> None:
+        """Write a line."""
+        self._out.write(json.dumps({"event": event, **more}) + "\n")
+        self._out.flush()
+
+
+def _hash(media: Path) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    with media.open("rb") as file:
+        while data := file.read(_CHUNK):
+            digest.update(data)
+            size += len(data)
+    return digest.hexdigest(), size
+
+
+def _length(media: Path) -> float | None:
+    """Return what the container says of its length, s."""
+    try:
+        with av.open(str(media), options={"protocol_whitelist": "file"}, metadata_errors="ignore") as opened:
+            return opened.duration / av.time_base if opened.duration else None
+    except (av.error.FFmpegError, OSError, ValueError):
+        return None
+
+
+def _too_large(media: Path, pixels: int) -> str | None:
+    """Say what is wrong with a picture or a video that claims to be giant, before anything decodes it."""
+    try:
+        with av.open(str(media), options={"protocol_whitelist": "file"}, metadata_errors="ignore") as opened:
+            for stream in opened.streams.video:
+                if stream.width * stream.height > pixels:
+                    return f"{stream.width}x{stream.height} pixels are more than the {pixels / 1e6:g} million allowed"
+    except (av.error.FFmpegError, OSError, ValueError):
+        pass
+    return None
+
+
+def _named(report: Report, media: Path, name: str) -> Report:
+    """Return the report with the user's name of the file in place of ours."""
+    error = report.error.replace(str(media), name) if report.error else None
+    return replace(report, path=name, error=error)
+
+
+def _looked_at(recorder: Recorder) -> dict[str, Any]:
+    width, height = recorder.size or (None, None)
+    return {
+        "width": width,
+        "height": height,
+        "frames": recorder.frames,
+        "scored": recorder.scored,
+        "sound_seconds": round(recorder.heard, 1),
+        "speech_verdicts": recorder.speech,
+    }
+
+
+def _model(engine: Engine) -> dict[str, Any]:
+    card = engine.card
+    told: dict[str, Any] = {"engine": engine.device, "sha256": engine.sha256}
+    if card is not None:
+        told |= {"task": card.task, "name": card.name, "version": card.version, "thresholds": dict(card.thresholds)}
+        told["thresholds_sha256"] = hashlib.sha256(json.dumps(told["thresholds"], sort_keys=True).encode()).hexdigest()
+    return told
+
+
+def _version() -> str:
+    try:
+        return version("truefeed")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _restrict(memory: int, written: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (written, written))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main(words: list[str]) -> int:
+    """Serve jobs until standard input ends; words is one JSON object of settings."""
+    settings = json.loads(words[0])
+    # Whatever a library prints must not end up among the lines.
+    out = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    av.logging.set_level(None)
+    cv2.setNumThreads(1)
+    _restrict(settings["memory"], settings["written"])
+    files = {key: Path(value) for key in ("model", "voice_model") if (value := settings.get(key))}
+    job = Job(settings["engine"], settings["faces"], files.get("model"), files.get("voice_model"))
+    worker = Worker(job.load(), out, settings["pixels"])
+    worker.tell("ready")
+    for task in sys.stdin:
+        try:
+            worker.run(json.loads(task))
+        except (OSError, MemoryError, SourceError) as error:
+            worker.tell("failed", why=getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
