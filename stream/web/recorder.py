@@ -10,11 +10,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..explain import Explainer
-from ..models import Models
-from ..stills import find
-from ..summary import Summary
-from ..values import AudioChunk, Face, Frame, Image, Verdict, VoiceVerdict
+from ..faces.tiled_detection import find
+from ..scan.heatmap import Explainer
+from ..scoring.models import Models
+from ..scoring.summary import Summary
+from ..types import AudioChunk, Face, Frame, Image, Verdict, VoiceVerdict
 
 _PEAKS_PER_SECOND = 50
 _PEAKS = 1600

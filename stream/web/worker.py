@@ -22,12 +22,12 @@ import av
 import cv2
 
 from ...engines import Engine
+from ..commands.scan import line
 from ..errors import SourceError
-from ..judge import Job, judge
-from ..media import Found
-from ..models import Models
-from ..scan import line
-from ..values import Report
+from ..scan.probe import Found
+from ..scan.scanner import Job, judge
+from ..scoring.models import Models
+from ..types import Report
 from .recorder import Recorder
 from .scans import write_json
 

@@ -12,10 +12,9 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ..sinks.jsonl import dumps
-from .deps import aiohttp, web
 
 LONGEST = 32768
 "Of a message, bytes: several times an offer."
@@ -23,8 +22,19 @@ RATE, BURST = 20.0, 60.0
 "Messages a second that are passed on for one participant, over a while, and at once."
 _WAITING = 100
 "Messages that may wait for a participant before it is let go of."
-_HEARTBEAT = 30.0
-"Who does not answer a ping within half of it is gone, s."
+
+
+class Socket(Protocol):
+    """A WebSocket, whatever holds it."""
+
+    async def send(self, text: str) -> None:
+        """Send a message. Raises ConnectionError."""
+
+    async def receive(self) -> str | None:
+        """Return the next message of text; None where there is none any more."""
+
+    async def close(self) -> None:
+        """End it."""
 
 
 @dataclass(eq=False, slots=True)
@@ -60,10 +70,8 @@ class Switchboard:
     def __init__(self) -> None:
         self._lines: dict[str, _Line] = {}
 
-    async def serve(self, request: web.Request, name: str) -> web.StreamResponse:
+    async def serve(self, socket: Socket, name: str) -> None:
         """Hold a participant's WebSocket until either side ends it. A second one of the same name takes its place."""
-        socket = web.WebSocketResponse(heartbeat=_HEARTBEAT, max_msg_size=LONGEST)
-        await socket.prepare(request)
         self.left(name)
         line = _Line()
         line.say({"event": "room", "name": name, "others": list(self._lines)})
@@ -71,14 +79,12 @@ class Switchboard:
         self._lines[name] = line
         writer = asyncio.ensure_future(_write(socket, line))
         try:
-            async for message in socket:
-                if message.type is aiohttp.WSMsgType.TEXT:
-                    self._pass(name, line, message.data)
+            while (text := await socket.receive()) is not None:
+                self._pass(name, line, text)
         finally:
             writer.cancel()
             if self._lines.get(name) is line:
                 self.left(name)
-        return socket
 
     def left(self, name: str) -> None:
         """End a participant's connection, and tell the others that it is gone."""
@@ -104,10 +110,10 @@ class Switchboard:
             other.say({"event": "peer", "name": name, "present": present})
 
 
-async def _write(socket: web.WebSocketResponse, line: _Line) -> None:
+async def _write(socket: Socket, line: _Line) -> None:
     while (text := await line.waiting.get()) is not None:
         try:
-            await socket.send_str(text)
+            await socket.send(text)
         except ConnectionError:
             return
     await socket.close()

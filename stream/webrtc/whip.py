@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 from ..errors import SourceError
 from ..sources.base import SourceOptions, Tally
-from .deps import web
 from .ice import configuration, links
 from .participant import ParticipantSource
 from .peer import Peer
@@ -23,6 +21,21 @@ _LARGEST = 65536
 MOST = 16
 "Participants at once."
 _SDP, _FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"
+
+
+Body = AsyncIterator[bytes]
+"A request's, piece by piece."
+_LATER = ("Retry-After", "10")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, whatever speaks HTTP."""
+
+    status: int
+    text: str = ""
+    kind: str = "text/plain"
+    headers: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(eq=False, slots=True)
@@ -38,7 +51,7 @@ class Session:
 
 
 class Whip:
-    """The sessions, and the handlers of their HTTP requests. Lives in the event loop.
+    """The sessions, and the answers to their HTTP requests. Lives in the event loop.
 
     Args:
         options: how participants are watched; the token is asked of everyone where it is set.
@@ -59,52 +72,44 @@ class Whip:
         self._leaving: set[asyncio.Task[None]] = set()
         self._opening = 0
 
-    def routes(self) -> Sequence[web.RouteDef]:
-        """Return what to serve."""
-        return [
-            web.post("/whip", self.publish),
-            web.post("/whip/{name}", self.publish),
-            web.route("OPTIONS", "/whip", self.options),
-            web.route("OPTIONS", "/whip/{name}", self.options),
-            web.route("OPTIONS", "/session/{id}", self.options),
-            web.patch("/session/{id}", self.patch),
-            web.delete("/session/{id}", self.delete),
-        ]
+    def options(self, *, trusted: bool) -> Reply:
+        """Tell what is taken here (and, where CORS asks, that it is).
 
-    async def options(self, request: web.Request) -> web.Response:
-        """Tell what is taken here (and, where CORS asks, that it is)."""
-        headers = {"Accept-Post": _SDP, "Accept-Patch": _FRAGMENT}
-        response = web.Response(status=204, headers=headers)
-        # TURN credentials are for those who may publish; a browser asks first, without its token.
-        if self._options.token is None or allowed(request, self._options.token):
-            for link in links(self._options.ice_servers):
-                response.headers.add("Link", link)
-        return response
+        Args:
+            trusted: whether whoever asks may publish: TURN credentials are for those; a browser asks first, without its
+                token.
+        """
+        headers = [("Accept-Post", _SDP), ("Accept-Patch", _FRAGMENT)]
+        if trusted:
+            headers += [("Link", link) for link in links(self._options.ice_servers)]
+        return Reply(204, headers=headers)
 
-    async def publish(self, request: web.Request) -> web.Response:
-        """Take an offer: 201 with the answer."""
-        if request.content_type != _SDP:
+    async def publish(self, wish: str | None, kind: str, body: Body) -> Reply:
+        """Take an offer: 201 with the answer.
+
+        Args:
+            wish: what the publisher wants to be called.
+            kind: the content type, without parameters.
+            body: the offer, as it comes.
+        """
+        if kind != _SDP:
             return refusal(415, f"send the offer as {_SDP}")
-        if (request.content_length or 0) > _LARGEST:
+        data = await _all(body)
+        if data is None:
             return refusal(413, "the offer is too long")
-        body = await request.content.read(_LARGEST + 1)
-        while body and len(body) <= _LARGEST and (more := await request.content.read(_LARGEST)):
-            body += more
-        if len(body) > _LARGEST:
-            return refusal(413, "the offer is too long")
-        offer = body.decode("utf-8", "replace")
+        offer = data.decode("utf-8", "replace")
         refused = wrong(offer)
         if refused is not None:
             return refusal(*refused)
         if len(self.sessions) + self._opening >= MOST:
-            return refusal(503, "the room is full", {"Retry-After": "10"})
+            return refusal(503, "the room is full", [_LATER])
         self._opening += 1
         try:
-            return await self._open(_named(request), offer)
+            return await self._open(_named(wish), offer)
         finally:
             self._opening -= 1
 
-    async def _open(self, wish: str, offer: str) -> web.Response:
+    async def _open(self, wish: str, offer: str) -> Reply:
         tally = Tally()
         peer = Peer(configuration(self._options), tally, packets=self._options.packets)
         try:
@@ -115,7 +120,7 @@ class Whip:
             return refusal(400, str(error))
         except SourceError as error:
             await peer.close()
-            return refusal(503, str(error), {"Retry-After": "10"})
+            return refusal(503, str(error), [_LATER])
         except BaseException:
             await peer.close()
             raise
@@ -132,25 +137,29 @@ class Whip:
         session = Session(name, peer, source, f'"{secrets.token_hex(8)}"', ufrag(offer))
         self.sessions[key] = session
         self._arrived(session)
-        headers = {"Location": f"/session/{key}", "ETag": session.etag, "Accept-Patch": _FRAGMENT}
-        response = web.Response(status=201, text=faster(answer), content_type=_SDP, headers=headers)
-        for link in links(self._options.ice_servers):
-            response.headers.add("Link", link)
-        return response
+        headers = [("Location", f"/session/{key}"), ("ETag", session.etag), ("Accept-Patch", _FRAGMENT)]
+        headers += [("Link", link) for link in links(self._options.ice_servers)]
+        return Reply(201, faster(answer), _SDP, headers)
 
-    async def patch(self, request: web.Request) -> web.Response:
-        """Take trickled candidates: 204. ICE restarts are not supported: 422, after which a client posts anew."""
-        session = self.sessions.get(request.match_info["id"])
+    async def patch(self, key: str, kind: str, condition: str | None, body: Body) -> Reply:
+        """Take trickled candidates: 204. ICE restarts are not supported: 422, after which a client posts anew.
+
+        Args:
+            key: of the session.
+            kind: the content type, without parameters.
+            condition: If-Match.
+            body: the candidates, as they come.
+        """
+        session = self.sessions.get(key)
         if session is None:
             return refusal(404, "there is no such session")
-        if request.content_type != _FRAGMENT:
+        if kind != _FRAGMENT:
             return refusal(415, f"send candidates as {_FRAGMENT}")
-        body = await request.content.read(_LARGEST + 1)
-        if len(body) > _LARGEST:
+        data = await _all(body)
+        if data is None:
             return refusal(413, "too long")
-        text = body.decode("utf-8", "replace")
+        text = data.decode("utf-8", "replace")
         restart = ufrag(text) not in ("", session.fragment)
-        condition = request.headers.get("If-Match")
         if restart or condition == "*":
             return refusal(422, "ICE restart is not supported: publish again")
         if condition is None:
@@ -161,14 +170,14 @@ class Whip:
             await trickle(session.peer, text)
         except (ValueError, IndexError, AssertionError, KeyError):
             return refusal(400, "no usable candidates")
-        return web.Response(status=204, headers={"ETag": session.etag})
+        return Reply(204, headers=[("ETag", session.etag)])
 
-    async def delete(self, request: web.Request) -> web.Response:
+    def delete(self, key: str) -> Reply:
         """End a session."""
-        if request.match_info["id"] not in self.sessions:
+        if key not in self.sessions:
             return refusal(404, "there is no such session")
-        self.leave(request.match_info["id"], "left")
-        return web.Response(status=200)
+        self.leave(key, "left")
+        return Reply(200)
 
     def leave(self, key: str, why: str) -> None:
         """End a session; nothing happens where it has ended."""
@@ -188,15 +197,19 @@ class Whip:
             await asyncio.wait(self._leaving, timeout=3)
 
 
-def allowed(request: web.Request, token: str) -> bool:
-    """Tell whether a request carries the token."""
-    kind, _, given = request.headers.get("Authorization", "").partition(" ")
-    return kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
-
-
-def refusal(status: int, why: str, headers: dict[str, str] | None = None) -> web.Response:
+def refusal(status: int, why: str, headers: Sequence[tuple[str, str]] = ()) -> Reply:
     """Return an error in a line of plain text."""
-    return web.Response(status=status, text=f"{why}\n", headers=headers)
+    return Reply(status, f"{why}\n", headers=headers)
+
+
+async def _all(body: Body) -> bytes | None:
+    """Return a whole body; None where it is too long."""
+    data = b""
+    async for piece in body:
+        data += piece
+        if len(data) > _LARGEST:
+            return None
+    return data
 
 
 def _soon(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *arguments: object) -> None:
@@ -204,6 +217,5 @@ def _soon(loop: asyncio.AbstractEventLoop, function: Callable[..., object], *arg
         loop.call_soon_threadsafe(function, *arguments)
 
 
-def _named(request: web.Request) -> str:
-    wish = request.match_info.get("name") or request.query.get("name") or "guest"
-    return re.sub(r"[^\w .'-]+", "", wish).strip()[:40] or "guest"
+def _named(wish: str | None) -> str:
+    return re.sub(r"[^\w .'-]+", "", wish or "guest").strip()[:40] or "guest"

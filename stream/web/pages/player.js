@@ -15,6 +15,11 @@ export function player(scan, track) {
   const video = scan.result.report.kind === "video";
   const media = h(video ? "video" : "audio", { controls: true, preload: "metadata", playsinline: true, "aria-label": video ? t("result.player") : t("result.sound") });
   const canvas = h("canvas", { "aria-hidden": "true" });
+  // The room is taken before the file is loaded, so that nothing jumps.
+  if (video && track.width) {
+    media.style.aspectRatio = `${track.width} / ${track.height}`;
+    media.style.width = `min(100%, ${(70 * track.width) / track.height}vh)`;
+  }
   const stage = h("div", { class: video ? "stage" : "stage sound" }, media, video ? canvas : null);
   const note = h("p", { class: "soft", role: "status" });
   const over = lanes(scan, track, (at) => seek(at));

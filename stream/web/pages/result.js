@@ -96,9 +96,9 @@ function answer(scan, headline, note) {
   const status = scan.status ?? "error";
   return h("section", { class: `answer ${status}` },
     h("div", { class: "answer-text" },
-      h("p", { class: "kicker" }, icon(status), t(`status.long.${status}`)),
+      h("p", { class: "kicker" }, icon(status), h("span", { class: "name" }, scan.name)),
       h("h1", {}, t(...headline)), h("p", { class: "note" }, t(...note)),
-      h("p", { class: "soft facts" }, [scan.name, t(`kind.${scan.kind ?? "none"}`), scan.seconds ? length(scan.seconds) : null, when(scan.finished)].filter(Boolean).join(" · "))),
+      h("p", { class: "soft facts" }, [t(`kind.${scan.kind ?? "none"}`), scan.seconds ? length(scan.seconds) : null, when(scan.finished)].filter(Boolean).join(" · "))),
     scan.result ? scale(scan) : null);
 }
 

@@ -1,0 +1,274 @@
+"""Cameras and streams that the page added: a room whose members never leave by themselves, and survive a restart."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import ConfigError, SourceError, redact
+from ..open import open_source
+from ..sinks.base import Sink
+from ..sinks.jsonl import verdict_event
+from ..sources import Source, SourceOptions
+from ..sources.base import Item, Tally
+from ..types import Alert, Frame, Image, StateChange, Verdict
+from .alerts import Alerts
+from .database import Database, Row
+from .hub import Hub
+from .scans import stamp
+
+ROOM = "stream"
+_ALLOWED = re.compile(r"(rtsps?|https?|whep\+https?|rtmps?|srt)://[^\s]+|/dev/video\d{1,3}|\d{1,2}|demo", re.IGNORECASE)
+"No files and no filters of FFmpeg: whoever may add a camera may not read this machine's disk."
+_AGAIN = (2.0, 30.0)
+"Wait before the first and, doubling, at most before a later attempt to open what never opened, s."
+
+
+@dataclass(eq=False, slots=True)
+class Watched:
+    """What is known of one stream while the server runs."""
+
+    key: str
+    name: str
+    url: str
+    created: float
+    state: str = "connecting"
+    detail: str = ""
+    event: dict[str, Any] | None = None
+    "The latest verdict, as it is told."
+    image: Image | None = None
+    number: int = 0
+    "Counts the pictures."
+    source: _Lasting | None = field(default=None, repr=False)
+
+
+class Streams(Sink):
+    """See `Room`; also the sink that hears of every source.
+
+    Args:
+        database: keeps the streams.
+        hub: is told of changes.
+        alerts: keeps the alerts.
+        options: how streams are opened.
+        most: streams at a time.
+    """
+
+    name = ROOM
+    ended = False
+
+    def __init__(self, database: Database, hub: Hub, alerts: Alerts, options: SourceOptions, most: int) -> None:
+        self._database, self._hub, self._alerts = database, hub, alerts
+        self._options, self._most = options, most
+        self._lock = threading.Lock()
+        self._watched: dict[str, Watched] = {}
+        self._arrivals: list[tuple[str, Source]] = []
+        self._wake: threading.Event | None = None
+
+    @property
+    def sink(self) -> Sink:
+        """See `Room.sink`."""
+        return self
+
+    def start(self, wake: threading.Event) -> None:
+        """See `Room.start`: take up what was watched when the last server ended."""
+        self._wake = wake
+        for row in self._database.rows("SELECT * FROM streams ORDER BY seq"):
+            self._begin(row)
+
+    def arrivals(self) -> list[tuple[str, Source]]:
+        """See `Room.arrivals`."""
+        with self._lock:
+            found, self._arrivals = self._arrivals, []
+        return found
+
+    def changes(self) -> list[StateChange]:
+        """See `Room.changes`."""
+        return []
+
+    def close(self) -> None:
+        """See `Room.close`."""
+        for watched in self.all():
+            if watched.source is not None:
+                watched.source.gone.set()
+
+    def all(self) -> list[Watched]:
+        """Return what is watched, the oldest first."""
+        with self._lock:
+            return sorted(self._watched.values(), key=lambda watched: watched.created)
+
+    def one(self, key: str) -> Watched | None:
+        """Return a stream."""
+        with self._lock:
+            return self._watched.get(key)
+
+    def add(self, url: str, name: str | None, owner: str) -> Watched:
+        """Watch a stream from now on. Raises ConfigError where that is not allowed or makes no sense."""
+        if not _ALLOWED.fullmatch(url):
+            raise ConfigError(
+                f"{redact(url)}: an address begins with rtsp://, https:// or whep+https://, a camera is /dev/video0"
+            )
+        if len(self.all()) >= self._most:
+            raise ConfigError(f"{self._most} streams are watched already; remove one first")
+        open_source(url, self._options)  # says now what can't be right
+        taken = {watched.name for watched in self.all()}
+        wish = re.sub(r"\s+", " ", name or _title(url))[:60]
+        title, number = wish, 2
+        while title in taken:
+            title, number = f"{wish} ({number})", number + 1
+        key = secrets.token_hex(8)
+        self._database.run(
+            "INSERT INTO streams (id, name, url, owner, created) VALUES (?,?,?,?,?)",
+            key,
+            title,
+            url,
+            owner,
+            time.time(),
+        )
+        row = self._database.row("SELECT * FROM streams WHERE id=?", key)
+        assert row is not None
+        return self._begin(row)
+
+    def remove(self, key: str) -> bool:
+        """Watch a stream no longer; False where there is none."""
+        self._database.run("DELETE FROM streams WHERE id=?", key)
+        with self._lock:
+            watched = self._watched.pop(key, None)
+        if watched is None:
+            return False
+        if watched.source is not None:
+            watched.source.gone.set()
+        self._hub.tell("stream", key, {"event": "stream-removed", "id": key})
+        return True
+
+    def _begin(self, row: Row) -> Watched:
+        watched = Watched(row["id"], row["name"], row["url"], row["created"])
+        watched.source = _Lasting(watched.url, self._options)
+        with self._lock:
+            self._watched[watched.key] = watched
+            self._arrivals.append((watched.name, watched.source))
+        if self._wake is not None:
+            self._wake.set()
+        self._tell(watched)
+        return watched
+
+    def _about(self, source: str, participant: str | None) -> Watched | None:
+        if not source.startswith(f"{ROOM}#"):
+            return None
+        with self._lock:
+            return next((w for w in self._watched.values() if w.name == participant), None)
+
+    def _tell(self, watched: Watched) -> None:
+        self._hub.tell("stream", watched.key, {"event": "stream-state", **public(watched)})
+
+    def state(self, source: str, change: StateChange) -> None:
+        """See `Sink.state`."""
+        watched = self._about(source, change.participant)
+        if watched is not None:
+            watched.state, watched.detail = change.state, redact(change.detail)
+            self._tell(watched)
+
+    def verdict(self, verdict: Verdict, frame: Frame | None) -> None:
+        """See `Sink.verdict`: keep picture and verdict together, so that a page shows them in step."""
+        watched = self._about(verdict.source, verdict.participant)
+        if watched is None:
+            return
+        event = verdict_event(verdict)
+        for face, told in zip(verdict.faces, event["faces"], strict=True):
+            told["status"] = face.status
+        if frame is not None:
+            event["height"], event["width"] = frame.image.shape[:2]
+        with self._lock:
+            watched.event, watched.number = event, watched.number + 1
+            watched.image = None if frame is None else frame.image
+        self._hub.tell("verdict", watched.key, {**event, "event": "verdict", "id": watched.key})
+
+    def alert(self, alert: Alert) -> None:
+        """See `Sink.alert`."""
+        watched = self._about(alert.source, alert.participant)
+        told = self._alerts.note(alert, watched.key if watched is not None else None)
+        self._hub.tell("alert", told["id"], {"event": "alert", **told})
+
+
+def public(watched: Watched) -> dict[str, Any]:
+    """Return a stream as the interface shows it."""
+    return {
+        "id": watched.key,
+        "name": watched.name,
+        "url": redact(watched.url),
+        "state": watched.state,
+        "detail": watched.detail,
+        "verdict": watched.event,
+        "created": stamp(watched.created),
+    }
+
+
+def _title(url: str) -> str:
+    plain = redact(url).partition("://")[2] or url
+    return re.sub(r"^\*\*\*@", "", plain).split("?")[0]
+
+
+class _Stop(threading.Event):
+    """Set by its owner, or by another event."""
+
+    def __init__(self, other: threading.Event, own: threading.Event) -> None:
+        super().__init__()
+        self._other, self._own = other, own
+
+    def is_set(self) -> bool:
+        return self._other.is_set() or self._own.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while not self.is_set():
+            left = 0.2 if deadline is None else min(0.2, deadline - time.monotonic())
+            if left <= 0:
+                break
+            self._own.wait(left)
+        return self.is_set()
+
+
+class _Lasting:
+    """A source that is opened again also where it could not be opened the first time, until it is removed."""
+
+    live = True
+
+    def __init__(self, url: str, options: SourceOptions) -> None:
+        self._url, self._options = url, options
+        self._inner: Source = open_source(url, options)
+        self.live = self._inner.live
+        self.gone = threading.Event()
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    @property
+    def tally(self) -> Tally:
+        return self._inner.tally
+
+    def items(self, stop: threading.Event) -> Generator[Item]:
+        """See `Source.items`."""
+        either, wait = _Stop(stop, self.gone), _AGAIN[0]
+        while not either.is_set():
+            try:
+                yield from self._inner.items(either)
+                return
+            except SourceError as error:
+                yield StateChange("retrying", f"{error}; next attempt in {wait:g} s", time.monotonic())
+            either.wait(wait)
+            wait = min(wait * 2, _AGAIN[1])
+            self._inner = open_source(self._url, self._options)
+
+    def report(self) -> Mapping[str, Any] | None:
+        """See `Reporting`."""
+        report: Callable[[], Mapping[str, Any] | None] | None = getattr(self._inner, "report", None)
+        return report() if report is not None else None
+
+    def close(self) -> None:
+        """See `Source.close`."""
+        self._inner.close()
