@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeAlias
 
-from ..config.convert import ENGINES, port, probability, seconds
+from ..config.convert import ENGINES, days, port, probability, seconds
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -33,8 +33,13 @@ exit codes: 0 done or stopped by hand, 1 some source failed, 2 usage, 3 alert ra
 
 _SERVE = """\
 examples:
-  truefeed serve                                 then open http://localhost:5000/call
+  truefeed serve                                 then open http://localhost:5000
+  truefeed serve --data /srv/truefeed --keep 7   another folder; media are kept for a week
+  truefeed serve --add-user ann:admin            asks for a password; from then on one has to sign in
   TRUEFEED_TOKEN=... truefeed serve --host 0.0.0.0 --certificate server.pem
+
+Without a user or a token the server answers programs and pages of this machine only. By default a file is deleted as
+soon as it was judged; what was found stays until it is deleted.
 
 A browser, OBS or GStreamer publishes by WHIP to /whip/NAME; each publisher is judged as a participant."""
 
@@ -73,9 +78,7 @@ def parser(above: Sequence[str] = ()) -> argparse.ArgumentParser:
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
     _watch(_command(commands, "watch", "watch cameras, streams or files live: verdicts, overlay, alerts", _WATCH))
     _scan(_command(commands, "scan", "judge files and folders: video, image, audio", _SCAN))
-    _serve(
-        _command(commands, "serve", "the web interface on http://localhost:5000: publish a call into truefeed", _SERVE)
-    )
+    _serve(_command(commands, "serve", "the web interface on http://localhost:5000: files, calls, cameras", _SERVE))
     for name in (n for n in _ABOVE if n in above):
         commands.add_parser(name, help=_ABOVE[name], add_help=False)
     bench = _command(commands, "bench", "measure the speed of this machine (about 20 s)", None)
@@ -161,9 +164,25 @@ def _call(command: argparse.ArgumentParser) -> None:
 def _serve(command: argparse.ArgumentParser) -> None:
     command.argument_default = argparse.SUPPRESS
     door = command.add_argument_group("the server")
-    door.add_argument("--host", metavar="ADDRESS", help="listen here (default 127.0.0.1; others need a token)")
+    door.add_argument("--host", metavar="ADDRESS", help="listen here (default 127.0.0.1; others need a token or users)")
     door.add_argument("--port", type=_as(port), metavar="N", help="listen on this port (default 5000)")
     door.add_argument("--certificate", type=Path, metavar="FILE.pem", help="serve HTTPS with this certificate and key")
+    door.add_argument(
+        "--add-user", metavar="NAME[:ROLE]", help="add a viewer, operator or admin (default), who then has to sign in"
+    )
+    files = command.add_argument_group("files")
+    files.add_argument("--data", type=Path, metavar="DIR", help="keep all there (default ~/.local/share/truefeed)")
+    files.add_argument(
+        "--keep",
+        dest="keep_days",
+        type=_as(days),
+        metavar="DAYS",
+        help="keep media for so long (default 0: not at all)",
+    )
+    files.add_argument("--jobs", type=_as(_jobs), metavar="N", help="files judged at once (default 1)")
+    files.add_argument(
+        "--allow-private", action="store_true", help="also fetch addresses of this machine and its network"
+    )
     door.add_argument("--stall", type=_as(seconds), metavar="SECONDS", help="no sign of life for so long: gone")
     door.add_argument("--no-audio", dest="audio", action="store_false", help="leave the sound alone")
     door.add_argument("--seconds", type=_as(seconds), metavar="N", help="stop after so long")

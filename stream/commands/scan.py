@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from ..errors import ConfigError, SourceError
 from ..redaction import displayable, encodable
 from ..scan.html_report import EVIDENCE, page
+from ..scan.json_line import line
 from ..scan.probe import walk
 from ..scan.scanner import Job, judge_all
 from ..signals import exits_on_sigterm
@@ -57,30 +58,6 @@ def command(arguments: argparse.Namespace) -> int:
             _write(target, page(reports, made=time.strftime("%Y-%m-%d %H:%M %Z")))
     progress.end()
     return 0 if progress.judged and not progress.failed else 1
-
-
-def line(report: Report) -> dict[str, Any]:
-    """Return the report as the object of its JSON line; the keys and their order are a contract."""
-    told: dict[str, Any] = {
-        "path": report.path,
-        "kind": report.kind,
-        "status": report.status,
-        "fake_probability": report.fake_probability,
-        "voice_probability": report.voice_probability,
-        "reasons": report.reasons,
-        "faces": report.faces,
-        "timeline": report.timeline,
-        "seconds": report.seconds,
-        "model": report.model,
-    }
-    # Only where there is something to tell.
-    more = {
-        "unreadable": report.unreadable if report.unreadable and report.notes else None,
-        "tracks": report.tracks,
-        "notes": report.notes,
-        "error": report.error,
-    }
-    return told | {key: value for key, value in more.items() if value}
 
 
 def text(report: Report) -> str:

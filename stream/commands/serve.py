@@ -1,25 +1,77 @@
-"""`truefeed serve`: a door through which calls come in, and a page that shows what is thought of them."""
+"""`truefeed serve`: the web interface. Files, calls and cameras come in, and a page shows what is thought of them."""
 
 from __future__ import annotations
 
 import argparse
+import getpass
+import os
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from ..config.settings import build
-from ..webrtc.server import CallServer
+from ..config.settings import StreamSettings, WatchSettings, build
+from ..errors import ConfigError
+from ..live.room import Room
 from .watch import options_of, watch
 
 _DOOR = ("host", "port", "certificate")
+_WEB = ("data", "keep_days", "jobs", "allow_private")
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Run `truefeed serve`; returns the exit code."""
+    from ..web.options import WebOptions
+    from ..web.server import WebServer
+
     given: dict[str, Any] = {k: v for k, v in vars(arguments).items() if k != "command"}
     door = {k: given.pop(k) for k in _DOOR if k in given}
+    web = WebOptions(**{k: given.pop(k) for k in _WEB if k in given})
+    user: str | None = given.pop("add_user", None)
+    if user is not None:
+        return _add_user(user, web.data)
     # Participants are settings without a URL of their own.
     settings = build(["call"], given, None)
     (stream,) = settings.streams
-    server = CallServer(options_of(stream, settings), **door)
-    return watch(replace(settings, streams=()), sys.stdout, sys.stderr, rooms=[(server, stream)])
+    web = replace(web, evidence=settings.evidence)
+
+    def greet(url: str) -> None:
+        if settings.verbosity >= 0:
+            sys.stderr.write(f"truefeed: open {url} in a browser\n")
+            sys.stderr.flush()
+
+    server = WebServer(options_of(stream, settings), web, _models(settings), greet=greet, **door)
+    cameras = replace(stream, evidence=web.data / "alerts")
+    rooms: list[tuple[Room, StreamSettings]] = [(server, stream), (server.streams, cameras)]
+    try:
+        return watch(replace(settings, streams=()), sys.stdout, sys.stderr, rooms=rooms)
+    finally:
+        server.close()
+
+
+def _models(settings: WatchSettings) -> dict[str, Any]:
+    """Return what the processes that judge files are told."""
+    files = {"model": settings.model, "voice_model": settings.voice_model}
+    return {
+        "engine": settings.engine,
+        "faces": settings.faces,
+        **{key: str(file) for key, file in files.items() if file is not None},
+    }
+
+
+def _add_user(wish: str, data: Path) -> int:
+    """Add a user to the server of a folder, which may be running, and return."""
+    from ..web.database import Database
+    from ..web.users import Users
+
+    name, _, role = wish.partition(":")
+    if not name:
+        raise ConfigError(f"--add-user {wish}: write NAME or NAME:ROLE")
+    password = os.environ.get("TRUEFEED_PASSWORD") or getpass.getpass(f"Password for {name}: ")
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(data / "truefeed.sqlite")
+    try:
+        Users(database).add(name, role or "admin", password)
+    finally:
+        database.close()
+    return 0

@@ -22,6 +22,11 @@ def seconds(value: object) -> float:
     return number
 
 
+def days(value: object) -> float:
+    """Return value as a number of days; raises ValueError."""
+    return _number(value, 0.0, 3650.0, "a number of days from 0 to 3650")
+
+
 def port(value: object) -> int:
     """Return value as a TCP port; raises ValueError."""
     number = _number(value, 0, 65535, "a port from 0 (any free one) to 65535")

@@ -44,6 +44,8 @@ class StreamSettings:
     "Whether WebRTC goes through the TURN servers and in no other way."
     title: str = "truefeed (monitoring)"
     "Under which a WebRTC room sees this peer."
+    evidence: Path | None = None
+    "Where the evidence of its alerts is kept; None: where that of the whole run is."
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,8 +80,9 @@ class Outputs:
         own: list[Sink] = list(self._shared)
         if self._metrics is not None:
             self._metrics.follow(name, lambda: capture.stats)
-        if self._settings.evidence is not None:
-            own.append(Evidence(self._settings.evidence, name, models, capture.packets, asdict(alarm)))
+        evidence = stream.evidence or self._settings.evidence
+        if evidence is not None:
+            own.append(Evidence(evidence, name, models, capture.packets, asdict(alarm)))
         if stream.overlay == "window":
             self._window = self._window or Window(raise_at=alarm.raise_at)
             self._window.add(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,12 @@ class Alerts:
 
     Args:
         database: keeps the rows.
-        folder: of the evidence; nothing outside it is ever served or deleted.
+        folders: of the evidence; nothing outside them is ever served or deleted.
     """
 
-    def __init__(self, database: Database, folder: Path) -> None:
-        self._database, self._folder = database, folder
+    def __init__(self, database: Database, folders: Sequence[Path]) -> None:
+        self._database = database
+        self._folders = [folder.resolve() for folder in folders]
 
     def note(self, alert: Alert, stream: str | None) -> dict[str, Any]:
         """Write down that an alarm went up or down; return it as the interface shows it."""
@@ -62,7 +64,7 @@ class Alerts:
         if not row["evidence"]:
             return {}
         folder = Path(row["evidence"]).resolve()
-        if not folder.is_relative_to(self._folder.resolve()) or not folder.is_dir():
+        if folder.parent not in self._folders or not folder.is_dir():
             return {}
         found = {"picture": folder / "frame.jpg"} if (folder / "frame.jpg").is_file() else {}
         clips = [f for f in folder.iterdir() if f.stem == "clip" and f.suffix in _CLIPS]
@@ -76,7 +78,7 @@ class Alerts:
         self._database.run("DELETE FROM alerts WHERE id=?", key)
         if row["evidence"]:
             folder = Path(row["evidence"]).resolve()
-            if folder.is_relative_to(self._folder.resolve()) and folder != self._folder.resolve():
+            if folder.parent in self._folders:
                 shutil.rmtree(folder, ignore_errors=True)
         return True
 

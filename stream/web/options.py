@@ -60,4 +60,6 @@ class WebOptions:
     "Whether the server speaks HTTPS."
     token: str | None = field(default=None, repr=False)
     "What programs show; None: no token is known."
+    evidence: Path | None = None
+    "Where the evidence of calls is kept, besides that of cameras in the data folder."
     limits: Limits = field(default_factory=Limits)

@@ -133,7 +133,8 @@ class Runner:
         worker = self._worker
         if worker is not None:
             worker.end()
-        self._thread.join(10)
+        if self._thread.ident is not None:
+            self._thread.join(10)
 
     def cancel(self, key: str) -> None:
         """End the job, if it is the one being done."""

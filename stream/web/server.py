@@ -7,7 +7,8 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,13 @@ from ..types import StateChange
 from ..webrtc.call import Call
 from ..webrtc.event_loop import Loop
 from ..webrtc.signaling import LONGEST
+from .alerts import Alerts
 from .app import application
 from .options import LOCAL, WebOptions
 from .routes import call as call_routes
+from .routes import streams as stream_routes
 from .services import Services
+from .streams import Streams
 
 _STARTING, _LEAVING = 20.0, 8.0
 "The server has so long to start, and to say good-bye, s."
@@ -40,6 +44,7 @@ class WebServer:
         host: to listen on; anything but loopback needs a token or users.
         port: 0 takes a free one, which is then in `port`.
         certificate: file with certificate and key: HTTPS.
+        greet: takes the address of the first page, once it is open.
 
     Raises:
         MissingExtraError: a package is absent.
@@ -57,10 +62,13 @@ class WebServer:
         host: str = "127.0.0.1",
         port: int = 5000,
         certificate: Path | None = None,
+        greet: Callable[[str], None] = lambda url: None,
     ) -> None:
         self.host, self.port = host, port
         self._tls = _check_tls(certificate) if certificate is not None else None
         self.secure = certificate is not None
+        self._greet = greet
+        web = replace(web, token=options.token or None, secure=self.secure)
         self.services = Services(web, models)
         try:
             if host not in LOCAL and not options.token and not self.services.users.any:
@@ -71,6 +79,15 @@ class WebServer:
         except BaseException:
             self.services.close()
             raise
+        folders = [web.data / "alerts"] + ([web.evidence] if web.evidence is not None else [])
+        self.alerts = Alerts(self.services.database, folders)
+        self.streams = Streams(
+            self.services.database,
+            self.services.hub,
+            self.alerts,
+            replace(options, packets=True),
+            web.limits.streams,
+        )
         self.name, self.sink = self.call.name, self.call.sink
         self._loop: Loop | None = None
         self._server: uvicorn.Server | None = None
@@ -94,7 +111,8 @@ class WebServer:
         self.call.start(wake)
         self.services.start()
         self._loop.call(self._serve(listening), _STARTING)
-        self.call.opened(self.url)
+        self.call.opened(f"{self.url}call")
+        self._greet(self.url)
 
     def arrivals(self) -> list[tuple[str, Source]]:
         """See `Room.arrivals`."""
@@ -118,7 +136,11 @@ class WebServer:
         self.services.close()
 
     async def _serve(self, listening: socket.socket) -> None:
-        app = application(self.services, [call_routes.router(self.call, self.services.hub)])
+        routers = [
+            stream_routes.router(self.services, self.streams, self.alerts),
+            call_routes.router(self.call, self.services.hub),
+        ]
+        app = application(self.services, routers)
         config = uvicorn.Config(
             app,
             log_config=None,

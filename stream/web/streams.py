@@ -78,7 +78,8 @@ class Streams(Sink):
         """See `Room.start`: take up what was watched when the last server ended."""
         self._wake = wake
         for row in self._database.rows("SELECT * FROM streams ORDER BY seq"):
-            self._begin(row)
+            if self.one(row["id"]) is None:
+                self._begin(row)
 
     def arrivals(self) -> list[tuple[str, Source]]:
         """See `Room.arrivals`."""
@@ -235,21 +236,17 @@ class _Stop(threading.Event):
 class _Lasting:
     """A source that is opened again also where it could not be opened the first time, until it is removed."""
 
-    live = True
+    tally: Tally
 
     def __init__(self, url: str, options: SourceOptions) -> None:
         self._url, self._options = url, options
         self._inner: Source = open_source(url, options)
-        self.live = self._inner.live
+        self.live, self.tally = self._inner.live, self._inner.tally
         self.gone = threading.Event()
 
     @property
     def name(self) -> str:
         return self._inner.name
-
-    @property
-    def tally(self) -> Tally:
-        return self._inner.tally
 
     def items(self, stop: threading.Event) -> Generator[Item]:
         """See `Source.items`."""
@@ -263,6 +260,7 @@ class _Lasting:
             either.wait(wait)
             wait = min(wait * 2, _AGAIN[1])
             self._inner = open_source(self._url, self._options)
+            self.tally = self._inner.tally
 
     def report(self) -> Mapping[str, Any] | None:
         """See `Reporting`."""

@@ -22,8 +22,8 @@ import av
 import cv2
 
 from ...engines import Engine
-from ..commands.scan import line
 from ..errors import SourceError
+from ..scan.json_line import line
 from ..scan.probe import Found
 from ..scan.scanner import Job, judge
 from ..scoring.models import Models

@@ -47,8 +47,11 @@ class Call(Members):
         self._tell("online", where)
 
     def tell(self, participant: str | None, event: Mapping[str, Any]) -> None:
-        """Pass an event to the listener, and to the participant whom it is about. From any thread."""
-        if self._loop is not None:
+        """Pass an event to the listener, and to the participant whom it is about. From any thread.
+
+        Other rooms of the same server have events too; those are not for the people of the call.
+        """
+        if self._loop is not None and str(event.get("source", "")).partition("#")[0] == self.name:
             self._loop.soon(self._pass, participant, event)
 
     def present(self) -> list[str]:

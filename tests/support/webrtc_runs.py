@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,6 +22,8 @@ from clips import moving_face, write_video
 from media import ffmpeg
 
 HERE = Path(__file__).parent
+_DATA = ExitStack()
+atexit.register(_DATA.close)
 
 
 class Running:
@@ -99,7 +104,9 @@ class Running:
 
 
 def truefeed(*words: str | Path, token: str | None = None, env: dict[str, str] | None = None) -> Running:
-    """Run truefeed with events on stdout."""
+    """Run truefeed with events on stdout; a server keeps its data in a folder that ends with the test."""
+    if words[0] == "serve" and "--data" not in words:
+        words = (*words, "--data", _DATA.enter_context(tempfile.TemporaryDirectory()))
     return Running("-m", "truefeed.stream", *words, "--json", env={"TRUEFEED_TOKEN": token or "", **(env or {})})
 
 

@@ -47,7 +47,7 @@ _BODY = {
         },
     }
 }
-Key = Annotated[str, Header(alias="Idempotency-Key", max_length=200)]
+Key = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
 
 def router(services: Services) -> APIRouter:
@@ -64,7 +64,7 @@ def _submitting(api: APIRouter, services: Services) -> None:
     @api.post(
         "", status_code=202, response_model=Scan, openapi_extra=_BODY, responses=documented(400, 413, 415, 422, 503)
     )
-    async def submit(request: Request, response: Response, idempotency_key: Key | None = None) -> dict[str, Any]:
+    async def submit(request: Request, response: Response, idempotency_key: Key = None) -> dict[str, Any]:
         """Have a file judged (multipart) or what an address holds (JSON).
 
         The answer is the job; follow it at `Location`, or by its events. Whoever sends the same Idempotency-Key again

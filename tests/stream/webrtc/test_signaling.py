@@ -5,39 +5,42 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 pytest.importorskip("aiortc")
 pytest.importorskip("aiohttp")
+pytest.importorskip("fastapi")
 
 import aiohttp
 import aiortc
 from truefeed.stream.sources import SourceOptions
-from truefeed.stream.webrtc.server import CallServer
+from truefeed.stream.web.options import WebOptions
+from truefeed.stream.web.server import WebServer
 from truefeed.stream.webrtc.signaling import BURST, LONGEST
 
 SDP = {"Content-Type": "application/sdp"}
 
 
 @pytest.fixture
-def server() -> Iterator[CallServer]:
-    server = CallServer(SourceOptions(), port=0)
+def server(tmp_path: Path) -> Iterator[WebServer]:
+    server = WebServer(SourceOptions(), WebOptions(data=tmp_path), {}, port=0)
     server.start(threading.Event())
     yield server
     server.close()
 
 
 @pytest.fixture
-def locked() -> Iterator[CallServer]:
-    server = CallServer(SourceOptions(token="s3cret"), port=0)
+def locked(tmp_path: Path) -> Iterator[WebServer]:
+    server = WebServer(SourceOptions(token="s3cret"), WebOptions(data=tmp_path), {}, port=0)
     server.start(threading.Event())
     yield server
     server.close()
 
 
-async def publish(http: aiohttp.ClientSession, server: CallServer, name: str, **headers: str) -> str:
+async def publish(http: aiohttp.ClientSession, server: WebServer, name: str, **headers: str) -> str:
     """Open a session as a page does; return its address."""
     pc = aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[]))
     pc.addTransceiver("audio", direction="sendonly")
@@ -54,7 +57,7 @@ async def heard(socket: aiohttp.ClientWebSocketResponse) -> dict[str, Any]:
     return dict(await socket.receive_json(timeout=10))
 
 
-def test_two_pages_find_each_other(server: CallServer) -> None:
+def test_two_pages_find_each_other(server: WebServer) -> None:
     async def talk() -> None:
         async with aiohttp.ClientSession() as http:
             ann_place, bob_place = [await publish(http, server, name) for name in ("Ann", "Bob")]
@@ -75,7 +78,7 @@ def test_two_pages_find_each_other(server: CallServer) -> None:
     asyncio.run(talk())
 
 
-def test_a_flood_and_a_giant_reach_nobody(server: CallServer) -> None:
+def test_a_flood_and_a_giant_reach_nobody(server: WebServer) -> None:
     async def talk() -> None:
         async with aiohttp.ClientSession() as http:
             ann, bob = [
@@ -98,7 +101,7 @@ def test_a_flood_and_a_giant_reach_nobody(server: CallServer) -> None:
     asyncio.run(talk())
 
 
-def test_the_session_stands_for_the_token(locked: CallServer) -> None:
+def test_the_session_stands_for_the_token(locked: WebServer) -> None:
     async def talk() -> None:
         async with aiohttp.ClientSession() as http:
             place = await publish(http, locked, "Ann", Authorization="Bearer s3cret")
@@ -115,7 +118,7 @@ def test_the_session_stands_for_the_token(locked: CallServer) -> None:
     asyncio.run(talk())
 
 
-def test_a_page_of_another_site_hears_nothing(server: CallServer) -> None:
+def test_a_page_of_another_site_hears_nothing(server: WebServer) -> None:
     async def talk() -> None:
         async with aiohttp.ClientSession() as http:
             place = await publish(http, server, "Ann")

@@ -6,6 +6,7 @@ import http.client
 import itertools
 import json
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -15,26 +16,37 @@ from typing import Any
 import pytest
 
 pytest.importorskip("aiortc")
-pytest.importorskip("aiohttp")
+pytest.importorskip("fastapi")
 
 import aiortc
 from models import write_models
 from truefeed.stream.errors import ConfigError, SourceError
 from truefeed.stream.sources import SourceOptions
+from truefeed.stream.web.options import WebOptions
+from truefeed.stream.web.server import WebServer
 from truefeed.stream.webrtc.event_loop import Loop
-from truefeed.stream.webrtc.server import CallServer
 from webrtc_runs import Running, long_clip, publisher, truefeed
 
 SDP = {"Content-Type": "application/sdp"}
 FRAGMENT = {"Content-Type": "application/trickle-ice-sdpfrag"}
 
 
+def serve(data: Path, options: SourceOptions, **door: Any) -> WebServer:
+    """Return a server that has not started; it judges no files."""
+    return WebServer(options, WebOptions(data=data), {}, **({"port": 0} | door))
+
+
 class Door:
     """A server without a watch loop behind it."""
 
     def __init__(self, token: str | None = None, **options: Any) -> None:
-        self.server = CallServer(SourceOptions(token=token, **options), port=0)
+        self._data = tempfile.TemporaryDirectory()
+        self.server = serve(Path(self._data.name), SourceOptions(token=token, **options))
         self.server.start(threading.Event())
+
+    def close(self) -> None:
+        self.server.close()
+        self._data.cleanup()
 
     def ask(
         self, method: str, path: str, body: str | None = None, headers: dict[str, str] | None = None
@@ -52,14 +64,14 @@ class Door:
 def door() -> Iterator[Door]:
     door = Door()
     yield door
-    door.server.close()
+    door.close()
 
 
 @pytest.fixture
 def locked() -> Iterator[Door]:
     door = Door(token="s3cret", ice_servers=("turn:me:word@turn.example.org",))
     yield door
-    door.server.close()
+    door.close()
 
 
 def offer(tracks: int = 2, direction: str = "sendonly") -> str:
@@ -168,10 +180,10 @@ def test_without_a_token_pages_of_other_sites_are_kept_out(door: Door) -> None:
     assert door.ask("PUT", "/whip/x", "v=0", SDP | own)[0] == 405
 
 
-def test_a_door_to_the_network_needs_a_token_and_a_free_port(door: Door) -> None:
+def test_a_door_to_the_network_needs_a_token_and_a_free_port(door: Door, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="token"):
-        CallServer(SourceOptions(), host="0.0.0.0")
-    second = CallServer(SourceOptions(), port=door.server.port)
+        serve(tmp_path, SourceOptions(), host="0.0.0.0")
+    second = serve(tmp_path, SourceOptions(), port=door.server.port)
     with pytest.raises(SourceError, match="in use"):
         second.start(threading.Event())
     second.close()
