@@ -18,7 +18,20 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LAYERS = ("engines", "export", "stream", "train")
 HEAVY = ["cuda", "insightface", "onnxruntime", "openvino", "tensorrt", "tensorrt_rtx", "torch", "torchvision"]
-OPTIONAL = [*HEAVY, "aiohttp", "aiortc", "matplotlib", "onnxscript", "pyaudio", "ray", "skimage", "soundfile"]
+OPTIONAL = [
+    *HEAVY,
+    "aiohttp",
+    "aiortc",
+    "argon2",
+    "fastapi",
+    "uvicorn",
+    "matplotlib",
+    "onnxscript",
+    "pyaudio",
+    "ray",
+    "skimage",
+    "soundfile",
+]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +75,7 @@ def test_every_module_imports_without_the_optional_packages() -> None:
         "truefeed." + ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for layer in ("engines", "stream")
         for path in sorted((ROOT / layer).rglob("*.py"))
-        if path.name != "__main__.py"
+        if path.name != "__main__.py" and "web" not in path.parts  # of the extra `web`, all of it
     ]
     # A finder, not None in sys.modules: scipy looks there for torch and trips over a None.
     code = f"""
@@ -74,6 +87,12 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 for name in {modules!r}:
     __import__(name)
+try:
+    import truefeed.stream.web
+except ImportError as error:
+    assert "pip install 'truefeed[web]'" in str(error), error
+else:
+    raise AssertionError("imported without its packages")
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -26,6 +26,7 @@ _BASE = (
 _EXTRAS = (
     ("mic", ("pyaudio",), "microphone"),
     ("webrtc", ("aiortc", "aiohttp"), "WebRTC calls"),
+    ("web", ("fastapi", "uvicorn", "argon2-cffi", "python-multipart", "websockets"), "the web interface"),
     ("livekit", ("livekit",), "LiveKit rooms"),
     ("insightface", ("insightface",), "your own SCRFD face detector"),
     ("openvino", ("openvino",), "--engine openvino"),

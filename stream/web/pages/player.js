@@ -124,6 +124,7 @@ function boxes(canvas, media, track, at) {
   const ratio = window.devicePixelRatio || 1;
   const [width, height] = [media.clientWidth, media.clientHeight];
   if (!width || !track.width) return;
+  Object.assign(canvas.style, { left: `${media.offsetLeft}px`, top: `${media.offsetTop}px`, width: `${width}px`, height: `${height}px` });
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
     [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
   }
