@@ -17,7 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
-from ..errors import SourceError, redact
+from ..errors import SourceError
+from ..redaction import redact
 
 _REDIRECTIONS = 5
 _WAIT = 15.0

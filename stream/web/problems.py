@@ -11,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from ..errors import redact
+from ..redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import TruefeedError, redact
+from ..errors import TruefeedError
+from ..redaction import redact
 from .database import Row
 from .options import WebOptions
 from .scans import Scans

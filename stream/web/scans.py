@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import redact
+from ..redaction import redact
 from ..sinks.jsonl import dumps
 from .database import Database, Row
 from .hub import Hub

@@ -10,8 +10,9 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ConfigError, SourceError, redact
+from ..errors import ConfigError, SourceError
 from ..open import open_source
+from ..redaction import public_name, redact
 from ..sinks.base import Sink
 from ..sinks.jsonl import verdict_event
 from ..sources import Source, SourceOptions
@@ -200,7 +201,7 @@ def public(watched: Watched) -> dict[str, Any]:
     return {
         "id": watched.key,
         "name": watched.name,
-        "url": redact(watched.url),
+        "url": public_name(watched.url),
         "state": watched.state,
         "detail": watched.detail,
         "verdict": watched.event,
@@ -209,7 +210,7 @@ def public(watched: Watched) -> dict[str, Any]:
 
 
 def _title(url: str) -> str:
-    plain = redact(url).partition("://")[2] or url
+    plain = public_name(url).partition("://")[2] or public_name(url)
     return re.sub(r"^\*\*\*@", "", plain).split("?")[0]
 
 
