@@ -81,6 +81,11 @@ def _sessions(api: APIRouter, call: Call) -> None:
         await socket.accept()
         await call.board.serve(_Socket(socket), session.name)
 
+    @api.websocket("/{path:path}")
+    async def nowhere(socket: WebSocket, path: str) -> None:
+        # The framework's own answer would be 403, as if it were forbidden.
+        await socket.send_denial_response(answer(refusal(404, "there is nothing here")))
+
 
 class _Socket:
     """See `Socket`."""
