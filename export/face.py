@@ -1,4 +1,4 @@
-"""Export the face model: `python -m truefeed.export.face --help`."""
+"""Export the face model: `truefeed export face --help`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WINDOW_S, RATE_HZ = 4.0, 16.0
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m truefeed.export.face", description=__doc__)
+    parser = argparse.ArgumentParser(prog="truefeed export face", description=__doc__)
     several = "checkpoints of truefeed.train.face.train_encoder; several: their mean is exported"
     parser.add_argument("--encoder", type=Path, nargs="+", required=True, help=several)
     parser.add_argument("--head", type=Path, help="the checkpoint of truefeed.train.face.train_head")
@@ -34,6 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--half", action="store_true", help="keep the encoder's weights in half precision")
     parser.add_argument("--out", type=Path, required=True, help="folder for face.onnx and face-window.onnx")
+    parser.add_argument("--title", default="", help="of the model, in its card (default: truefeed-NAME)")
     parser.add_argument("--name", default="face", help="of the files: NAME.onnx, NAME-window.onnx")
     args = parser.parse_args(argv)
     if args.weight and len(args.encoder) == 1:
@@ -47,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     means = [h | {"size": size, "weight": w} for h, size, w in zip(histories, args.size, weights, strict=True)]
     card = Card(
         task="face",
-        name=f"truefeed-{args.name}",
+        name=args.title or f"truefeed-{args.name}",
         version="0.1.0",
         input_size=(settings.size, settings.size),
         mean=(MEAN,) * 3,

@@ -31,6 +31,7 @@ ROOMS = {
         ("data",),
         ("eval", "face"),
         ("synthetic", "voice"),
+        ("recipe",),
         ("cli",),
     ),
 }

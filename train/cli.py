@@ -7,11 +7,11 @@ from importlib import import_module
 
 from ..stream.errors import ConfigError, MissingExtraError
 
-_MODULES = {"video": ".face.train_encoder", "voice": ".voice.train"}
+_MODULES = {"video": ".recipe.video", "voice": ".voice.train"}
 _USAGE = """\
 usage: truefeed train video|voice [options]
 
-  video   the frame encoder of the face model, on a folder that `truefeed preprocess` wrote
+  video   a face model, on a data set that `truefeed preprocess` prepared
   voice   the voice model
 
 `truefeed train video --help` and `truefeed train voice --help` tell the options.

@@ -221,7 +221,7 @@ def _model(command: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="NAME|FILE",
-        help="face model: fast (default), accurate, or a file of your own",
+        help="face model: fast (default), accurate, or a file or folder of your own",
     )
     group.add_argument("--voice-model", type=Path, metavar="FILE", help="another voice model than the shipped one")
 

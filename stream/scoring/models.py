@@ -46,9 +46,10 @@ class Models:
         Args:
             engine: as device in engines.load.
             faces: the face detector, as in faces.open_detector.
-            face_model: a name of FACES (None: `fast`) or a file, whose temporal model lies beside it as
-                NAME-window.SUFFIX. On a CPU its eight-bit variant NAME-int8.SUFFIX is taken, where that lies there.
-            voice_model: instead of the shipped one.
+            face_model: a name of FACES (None: `fast`), a folder with face.onnx, as `truefeed train video` writes it, or
+                a file, whose temporal model lies beside it as NAME-window.SUFFIX. On a CPU its eight-bit variant
+                NAME-int8.SUFFIX is taken, where that lies there.
+            voice_model: instead of the shipped one: a file, or a folder with voice.onnx.
             stills: True also loads the model of synthesised faces: the shipped one, or NAME-still.onnx where it lies
                 beside another face model.
             threads: intra-op threads on a CPU.
@@ -68,7 +69,7 @@ class Models:
         _fit(path, made_of, window_path, window)
         voice = None
         if voice_model is not None or (WEIGHTS / VOICE).is_file():
-            voice_path = Path(voice_model or WEIGHTS / VOICE)
+            voice_path = _inside("--voice-model", Path(voice_model or WEIGHTS / VOICE), VOICE)
             voice = _load(voice_path, "voice", beside, threads)
             if len(card_of(voice).input_size) != 2:
                 raise EngineError(f"{voice_path}: hears whole windows, as truefeed did before: export the voice anew")
@@ -103,8 +104,17 @@ def face_file(face_model: str | Path | None) -> Path:
     if name in FACES:
         return WEIGHTS / FACES[name]
     if not Path(name).suffix and not Path(name).exists():
-        raise ConfigError(f"--model {name}: neither {' nor '.join(FACES)} nor an .onnx file")
-    return Path(name)
+        raise ConfigError(f"--model {name}: neither {' nor '.join(FACES)}, a folder of a model nor an .onnx file")
+    return _inside("--model", Path(name), FACES["fast"])
+
+
+def _inside(option: str, path: Path, name: str) -> Path:
+    """Return the file of a model: the path, or what lies in it under the name where it is a folder."""
+    if not path.is_dir():
+        return path
+    if not (path / name).is_file():
+        raise ConfigError(f"{option} {path}: there is no {name} in this folder")
+    return path / name
 
 
 def int8_file(face: Path) -> Path:

@@ -11,8 +11,11 @@ import numpy as np
 
 from .datasets import Clip
 
-_COLUMNS = ("path", "kind", "clip", "label", "method", "identity", "split", "track", "t", "px")
-_HELD_BACK = ("val", "test")
+_CLIP = ("clip", "label", "method", "identity", "split", "pair", "donor")
+_COLUMNS = ("path", "kind", *_CLIP, "track", "t", "px")
+_HELD_BACK = ("val", "valid", "validation", "dev", "test")
+ORIGIN = "dataset.json"
+"Beside the manifest: where the files lie that the faces were cut from."
 
 
 def describe(clip: Clip) -> dict[str, str]:
@@ -23,7 +26,17 @@ def describe(clip: Clip) -> dict[str, str]:
         "method": clip.method,
         "identity": clip.identity,
         "split": clip.split,
+        "pair": clip.pair,
+        "donor": clip.donor,
     }
+
+
+def note_origin(out: Path, dataset: Path) -> None:
+    """Write where the files lie: a training ends by watching those that it did not learn from."""
+    root = dataset if dataset.is_dir() else dataset.parent
+    part = out / f"{ORIGIN}.part"
+    part.write_text(json.dumps({"dataset": str(root.resolve())}) + "\n", encoding="utf-8", errors="surrogateescape")
+    part.replace(out / ORIGIN)
 
 
 def collect(out: Path) -> tuple[int, int]:

@@ -1,10 +1,12 @@
 """`truefeed preprocess`: videos to aligned faces, 16 kHz sound and a manifest, as training reads them.
 
-DIR/manifest.csv       one row a face and a sound: path, kind, clip, label, method, identity, split, track, t, px
+DIR/manifest.csv       one row a face and a sound: path, kind, clip, label, method, identity, split, pair, donor,
+                       track, t, px
 DIR/crops/NAME_T_N.png aligned faces, T the track, N the number
 DIR/audio/NAME.wav     sound, 16 kHz mono
 DIR/clips/NAME.npz     what was taken from one file: a second run goes on from here
-DIR/faces.npz          the genuine faces with their landmarks, for `truefeed train video --dataset DIR`
+DIR/faces.npz          the genuine faces with their landmarks
+DIR/dataset.json       where the files lie
 """
 
 from __future__ import annotations
@@ -31,14 +33,16 @@ import numpy as np
 from ...engines import EngineError
 from ...stream.errors import ConfigError, TruefeedError
 from ...stream.scan.probe import kind_of
+from ..common.progress import left
 from . import datasets
 from .datasets import Clip
 from .extract import Cutter, Take, main_track, write_picture, write_sound
-from .manifest import collect, describe
+from .manifest import collect, describe, note_origin
 
 _EPILOG = """\
 DATA is a folder (FaceForensics++, DFDC, Celeb-DF, real/ and fake/, or with a manifest.csv) or a manifest (CSV: path,
-label and, where known, method, target_id, split). With --input-video the label says what the file is.
+label and, where known, method, target_id, split, pair, donor). With --input-video the label says what the file is.
+`truefeed train video --dataset DIR` trains on what lies in DIR then: genuine faces and labelled fakes.
 
 A second run goes on where the first one stopped. A broken file is reported and left out.
 exit codes: 0 done, 1 some file failed, 2 usage."""
@@ -67,6 +71,7 @@ def main(argv: list[str] | None = None) -> int:
         (out / folder).mkdir(parents=True, exist_ok=True)
     settings = Settings(args.rate, args.most, args.sound)
     failed = _cut_all(clips, out, settings, args.jobs, sys.stderr)
+    note_origin(out, args.input_video or args.dataset)
     faces, sounds = collect(out)
     sys.stderr.write(
         f"{len(clips) - failed} of {len(clips)} files: {faces} faces, {sounds} sounds in {out}"
@@ -108,7 +113,8 @@ def _cut_all(clips: Sequence[Clip], out: Path, settings: Settings, jobs: int, er
     began = time.monotonic()
     for done, (clip, error) in enumerate(zip(clips, _each(clips, out, settings, jobs), strict=True), 1):
         failed += error is not None
-        line = f"{done}/{len(clips)}  {time.monotonic() - began:.0f} s  {clip.name}"
+        spent = time.monotonic() - began
+        line = f"{done}/{len(clips)}  {spent:.0f} s, {left(spent, done, len(clips))}  {clip.name}"
         if error is not None:
             err.write(f"{_clear(err)}{line}: {error}\n")
         elif err.isatty():

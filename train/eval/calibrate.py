@@ -50,20 +50,31 @@ def main(argv: list[str] | None = None) -> int:
     sys.stderr.write(json.dumps(found.report, indent=1) + "\n")
     sys.stdout.write(json.dumps({"calibration": found.calibration, "thresholds": found.thresholds}) + "\n")
     if args.model is not None:
-        head = window_file(args.model)
-        card = card_of(load(head, "cpu"))
-        face = card_of(load(args.model, "cpu"))
-        limits = asdict(Limits.of({**face.quality, **card.quality, **dict(args.quality)}))
-        training = {
-            **card.training,
-            "calibrated": {"observed": [path.parent.name for path in args.observed], "only": args.only, **found.report},
-        }
-        new = replace(
-            card, calibration=found.calibration, thresholds=found.thresholds, quality=limits, training=training
-        )
-        restamp(head, new)
+        said = {"observed": [path.parent.name for path in args.observed], "only": args.only, **found.report}
+        head = into_card(args.model, found, dict(args.quality), said)
         sys.stderr.write(f"written into the card of {head}\n")
     return 0
+
+
+def into_card(model: Path, found: Fit, quality: Mapping[str, float], said: Mapping[str, Any]) -> Path:
+    """Write calibration and thresholds into the card of a face model's window file; return that file.
+
+    Args:
+        model: the face model.
+        found: what was fitted.
+        quality: limits that take the place of those in the cards.
+        said: of the fit, for the card.
+    """
+    head = window_file(model)
+    card = card_of(load(head, "cpu"))
+    face = card_of(load(model, "cpu"))
+    limits = asdict(Limits.of({**face.quality, **card.quality, **quality}))
+    training = {**card.training, "calibrated": dict(said)}
+    restamp(
+        head,
+        replace(card, calibration=found.calibration, thresholds=found.thresholds, quality=limits, training=training),
+    )
+    return head
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

@@ -29,8 +29,8 @@ from .checkpoints import read_encoder
 from .degrade import degrade
 from .pairs import Pairs, PairSettings, normalise
 
-_RATE = 8.0
-_ROWS = 32
+RATE = 8.0
+ROWS = 32
 
 
 @dataclass
@@ -66,20 +66,27 @@ def main(argv: list[str] | None = None) -> int:
         for fake in (*[False] * args.reals, *[True] * args.fakes):
             seed = int(rng.integers(1 << 31))
             donor = pairs.draw(rng) if fake and rng.random() < 0.3 else None
-            crops = _version(subjects, donor, seed, fake=fake, size=args.size)
-            _add(sheet, _embed(model, crops), times, int(fake), identity)
+            crops = version(subjects, donor, seed, fake=fake, size=args.size)
+            add(sheet, embed(model, crops), times, int(fake), identity)
+    write(args.out, sheet)
+    sys.stderr.write(f"{len(sheet.rows)} windows\n")
+    return 0
+
+
+def write(path: Path, sheet: Sheet) -> None:
+    """Write windows as train.face.train_head reads them, at once or not at all."""
+    part = path.with_name(f".part-{path.name}")
     np.savez(
-        args.out,
+        part,
         rows=np.stack(sheet.rows),
         ages=np.stack(sheet.ages),
         label=np.array(sheet.label),
         identity=np.array(sheet.identity),
     )
-    sys.stderr.write(f"{len(sheet.rows)} windows\n")
-    return 0
+    part.replace(path)
 
 
-def _version(subjects: list[Subject], donor: Subject | None, seed: int, *, fake: bool, size: int) -> Floats:
+def version(subjects: list[Subject], donor: Subject | None, seed: int, *, fake: bool, size: int) -> Floats:
     """Manipulate (or not) and degrade every frame of a window by the same random choices; cut the network's crops."""
     shake = np.random.default_rng(seed)
     tremble, flicker = shake.uniform(0, 0.006), shake.uniform(0, 0.25)
@@ -102,15 +109,15 @@ def _version(subjects: list[Subject], donor: Subject | None, seed: int, *, fake:
 
 
 @torch.no_grad()
-def _embed(model: nn.Module, crops: Floats) -> Floats:
+def embed(model: nn.Module, crops: Floats) -> Floats:
     with autocast("cpu"):
         out: torch.Tensor = model(torch.from_numpy(crops).to(memory_format=torch.channels_last))[0]
     return np.asarray(out.float().numpy(), np.float32)
 
 
-def _add(sheet: Sheet, embedding: Floats, times: Floats, label: int, identity: str) -> None:
-    """Right-align a window in _ROWS rows; an absent row has age -1."""
-    rows_, ages = np.zeros((_ROWS, embedding.shape[1]), np.float32), np.full(_ROWS, -1, np.float32)
+def add(sheet: Sheet, embedding: Floats, times: Floats, label: int, identity: str) -> None:
+    """Right-align a window in ROWS rows; an absent row has age -1."""
+    rows_, ages = np.zeros((ROWS, embedding.shape[1]), np.float32), np.full(ROWS, -1, np.float32)
     rows_[-len(embedding) :], ages[-len(times) :] = embedding, times[-1] - times
     sheet.rows.append(rows_)
     sheet.ages.append(ages)
@@ -119,7 +126,7 @@ def _add(sheet: Sheet, embedding: Floats, times: Floats, label: int, identity: s
 
 
 def _clips(data: Path) -> Iterator[tuple[str, list[Subject], Floats]]:
-    """Cut each genuine clip of the training part into windows of four seconds at _RATE."""
+    """Cut each genuine clip of the training part into windows of four seconds at RATE."""
     detector, mesh = CenterFace(long_side=320), FaceMesh()
     for row in rows(data / "clips" / "manifest.csv"):
         if not row["path"].startswith("real/"):
@@ -130,7 +137,7 @@ def _clips(data: Path) -> Iterator[tuple[str, list[Subject], Floats]]:
         for t, image in _frames(data / "clips" / row["path"]):
             if t < due:
                 continue
-            due += 1 / _RATE
+            due += 1 / RATE
             faces = detector.detect(image)
             if not faces:
                 continue
@@ -141,8 +148,8 @@ def _clips(data: Path) -> Iterator[tuple[str, list[Subject], Floats]]:
                 small = cv2.resize(cut, (side, side), interpolation=cv2.INTER_AREA)
                 subjects.append(Subject(np.asarray(small, np.uint8), dense * (side / cut.shape[0])))
                 times.append(t)
-        for start in range(0, len(subjects) - _ROWS // 2, _ROWS):
-            part = slice(start, start + _ROWS)
+        for start in range(0, len(subjects) - ROWS // 2, ROWS):
+            part = slice(start, start + ROWS)
             yield row["target_id"], subjects[part], np.array(times[part], np.float32)
 
 
@@ -163,7 +170,7 @@ def _stills(pairs: Pairs, count: int, rng: np.random.Generator) -> Iterator[tupl
             matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
             image = cv2.warpAffine(subject.image, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE)
             moved.append(Subject(np.asarray(image, np.uint8), subject.mesh + shift.astype(np.float32)))
-        yield str(pairs.identity[index]), moved, np.arange(12, dtype=np.float32) / _RATE
+        yield str(pairs.identity[index]), moved, np.arange(12, dtype=np.float32) / RATE
 
 
 if __name__ == "__main__":

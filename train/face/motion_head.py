@@ -12,7 +12,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
+from onnx import numpy_helper
 
 from ...stream.faces.motion_features import COLUMNS, MEASURES, NAMES
 from ...stream.types import Floats
@@ -63,9 +65,7 @@ def main(argv: list[str] | None = None) -> int:
     table = np.load(args.moves)
     means, label = table["rows"][..., :-1].mean(1), table["label"]
     signs = settle(means[label == 0], args.gain)
-    head = read_head(args.head)
-    model = WindowHead(replace(head.settings, motion=COLUMNS, signs=_COUNTS))
-    model.load_state_dict({**head.state_dict(), **{f"signs.{k}": v for k, v in signs.state_dict().items()}})
+    model = with_signs(read_head(args.head), signs, _COUNTS)
     command = {k: str(v) for k, v in vars(args).items()}
     save(args.out, {"settings": asdict(model.settings), "model": model.state_dict(), "command": command})
     with torch.no_grad():
@@ -74,6 +74,25 @@ def main(argv: list[str] | None = None) -> int:
         sys.stderr.write(f"{name}: AUC on pseudo-fakes {auc(label, far[:, number]):.3f}\n")
     sys.stderr.write(f"{(label == 0).sum()} genuine and {(label == 1).sum()} manipulated versions\n")
     return 0
+
+
+def with_signs(head: WindowHead, signs: Signs, counts: tuple[int, ...]) -> WindowHead:
+    """Return a head that also weighs the signs in motion."""
+    model = WindowHead(replace(head.settings, motion=COLUMNS, signs=counts))
+    model.load_state_dict({**head.state_dict(), **{f"signs.{k}": v for k, v in signs.state_dict().items()}})
+    return model
+
+
+def read_signs(path: Path) -> tuple[Signs, tuple[int, ...]] | None:
+    """Read the signs out of an exported window model; None where it has none, or those of other measures."""
+    held = {t.name: numpy_helper.to_array(t) for t in onnx.load(str(path)).graph.initializer}
+    parts = {name.removeprefix("signs."): held[name] for name in held if name.startswith("signs.")}
+    if "members" not in parts or parts["contrasts"].shape[0] != MEASURES:
+        return None
+    counts = tuple(int(n) for n in parts["members"].sum(0))
+    signs = Signs(MEASURES, counts)
+    signs.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in parts.items()})
+    return signs, counts
 
 
 @torch.no_grad()

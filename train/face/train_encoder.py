@@ -1,4 +1,4 @@
-"""Train the frame encoder on pairs of genuine faces and pseudo-fakes: `truefeed train video --help`."""
+"""Train the frame encoder on pairs of genuine faces and fakes: `python -m truefeed.train.face.train_encoder --help`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ from torch.utils.data import DataLoader
 from ..common.curve import Curve, need_matplotlib
 from ..common.ddp import Team
 from ..common.loop import autocast, follow, groups, save, schedule
+from ..common.progress import Progress
+from ..data.prepared import chosen
 from .checkpoints import read_encoder
 from .dev_auc import Clips, embed, video_auc
+from .labelled_stream import LabelledStream
 from .networks import EncoderSettings, FaceEncoder
 from .norm_stats import hold
 from .pair_bank import Bank
@@ -50,12 +53,13 @@ def _train(args: argparse.Namespace, team: Team) -> int:
     average = copy.deepcopy(model).eval()
     optimizer = torch.optim.AdamW(groups(model, model.trunk, args.lr), weight_decay=0.02)
     pairs = Pairs(args.dataset, settings, args.seed, args.renders)
-    steps = math.ceil(args.epochs * len(pairs.files) / (args.batch_size * team.size))
+    both = LabelledStream(pairs, chosen(args.labelled, "train"), args.labelled_share) if args.labelled else None
+    steps = math.ceil(args.epochs * len(pairs.files if both is None else both) / (args.batch_size * team.size))
     start = _resume(args, model, average, optimizer, team.device)
     # Neither a resumed run nor another process must see the first pairs again.
     pairs.seed += 1000 * start + 7919 * team.rank
     loader: DataLoader[tuple[Tensor, ...]]
-    loader = DataLoader(pairs, args.batch_size, num_workers=args.workers, persistent_workers=args.workers > 0)
+    loader = DataLoader(both or pairs, args.batch_size, num_workers=args.workers, persistent_workers=args.workers > 0)
     if args.bank:
         bank = Bank(args.bank, args.size, args.batch_size, pairs.seed, stored=args.bank_size)
         loader = DataLoader(bank, None, num_workers=args.workers, persistent_workers=args.workers > 0)
@@ -64,6 +68,7 @@ def _train(args: argparse.Namespace, team: Team) -> int:
     network = team.spread(model)
     losses: list[float] = []
     began = time.monotonic()
+    progress = Progress("step", steps, start)
     for step, (crops, masks) in enumerate(loader, start):
         if step >= steps:
             break
@@ -80,12 +85,15 @@ def _train(args: argparse.Namespace, team: Team) -> int:
         optimizer.step()
         follow(average, model, step)
         losses.append(loss.item())
+        if team.leads:
+            progress.tell(step + 1, loss=float(np.mean(losses[-50:])))
         over = step + 1 == steps
         if args.minutes < math.inf:
             over = over or team.agree(time.monotonic() - began >= 60 * args.minutes)
         if (step + 1) % args.every == 0 or over:
             if team.leads:
                 rate = (step + 1 - start) * args.batch_size * 2 * team.size / (time.monotonic() - began)
+                progress.clear()
                 curve.write(step + 1, float(np.mean(losses[-args.every :])), rate, _judge(average, clips, settings))
                 best = clips is not None and curve.since_best("all") == 0
                 _save(args, model, average, optimizer, step + 1, best=best)
@@ -112,6 +120,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         default=math.inf,
         help="end after so long, whatever --epochs says; resumed: so long again",
     )
+    parser.add_argument("--labelled", type=Path, help="a split of a prepared data set: its fakes are learnt from too")
+    parser.add_argument("--labelled-share", type=float, default=0.5, help="of the pairs that have a labelled fake")
     parser.add_argument("--renders", type=Path, help="the folder that truefeed.train.face.reenact_train wrote")
     parser.add_argument(
         "--bank",
@@ -141,6 +151,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.patience and not args.dev:
         parser.error("--patience needs --dev: there is nothing else to be patient about")
+    if args.labelled and args.bank:
+        parser.error("--labelled draws its pairs as it goes, without --bank")
     need_matplotlib()
     args.out.mkdir(parents=True, exist_ok=True)
     return args
@@ -153,13 +165,18 @@ def _ready(crops: Tensor, device: str) -> Tensor:
 
 
 def _loss(model: nn.Module, crops: Tensor, masks: Tensor) -> Tensor:
-    """Genuine or fake, a picture; and manipulated or not, a cell of the map."""
+    """Genuine or fake, a picture; and manipulated or not, a cell of the map.
+
+    A mask of NaN is of a fake of which nobody knows where it was changed.
+    """
     crops = crops.to(memory_format=torch.channels_last)
     with autocast(crops.device.type):
         embedding, evidence = model(crops)
-    label = (masks.flatten(1).amax(1) > 0).float()
+    unknown = masks.isnan().flatten(1).any(1)
+    label = ((masks.flatten(1).amax(1) > 0) | unknown).float()
     verdict = fn.binary_cross_entropy_with_logits(embedding[:, -1].float(), 0.95 * label + 0.025)
-    where = fn.binary_cross_entropy_with_logits(evidence.float(), masks)
+    known = ~unknown
+    where = fn.binary_cross_entropy_with_logits(evidence.float()[known], masks[known])
     return verdict + where
 
 

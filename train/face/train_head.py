@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
+from ..common.loop import save
 from ..common.metrics import auc
 from .networks import HeadSettings, WindowHead
 
@@ -37,26 +38,30 @@ def main(argv: list[str] | None = None) -> int:
     model = WindowHead(settings)
     optimizer = torch.optim.AdamW(model.parameters(), args.lr, weight_decay=0.1)
     train, test = torch.from_numpy(np.flatnonzero(~held)), torch.from_numpy(np.flatnonzero(held))
-    best = (-1.0, 0)
+    plain = _held_auc(model, rows[test], ages[test], label[test])  # untrained, it is the mean of the frame logits
+    best = (plain, 0)
+    _save(args, model, *best)
     for epoch in range(args.epochs):
         loss = _epoch(model, optimizer, rows[train], ages[train], label[train], args.batch_size)
         score = _held_auc(model, rows[test], ages[test], label[test])
         sys.stderr.write(f"epoch {epoch + 1}  loss {loss:.4f}  held-out window AUC {score:.4f}\n")
         if score > best[0]:
             best = (score, epoch + 1)
-            state = {"settings": asdict(settings), "model": model.state_dict(), "epoch": epoch + 1, "auc": score}
-            torch.save({**state, "command": {k: str(v) for k, v in vars(args).items()}}, args.out)
-    mask = (ages[test] >= 0).float()
-    mean = (rows[test][..., -1] * mask).sum(1) / mask.sum(1)
-    plain = auc(label[test].numpy().astype(int), mean.numpy())
+            _save(args, model, *best)
     sys.stderr.write(f"best {best[0]:.4f} at epoch {best[1]}; the plain mean of the frame logits gives {plain:.4f}\n")
     return 0
+
+
+def _save(args: argparse.Namespace, model: WindowHead, score: float, epoch: int) -> None:
+    state = {"settings": asdict(model.settings), "model": model.state_dict(), "epoch": epoch, "auc": score}
+    save(args.out, {**state, "command": {k: str(v) for k, v in vars(args).items()}})
 
 
 def _held_out(identity: np.ndarray, seed: int) -> np.ndarray:
     """Hold back a fifth of the people."""
     people = np.unique(identity)
-    chosen = np.random.default_rng(seed).choice(people, len(people) // 5, replace=False)
+    count = len(people) // 5 or min(1, len(people) - 1)
+    chosen = np.random.default_rng(seed).choice(people, count, replace=False)
     return np.isin(identity, chosen)
 
 

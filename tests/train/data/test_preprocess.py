@@ -47,6 +47,16 @@ def test_faceforensics_is_read_with_its_official_splits(tmp_path: Path) -> None:
         ("001_870.mp4", True, "Deepfakes", "001", "test"),
     ]
     assert all("/c23/" in c.name for c in clips)
+    originals = [f"original_sequences/youtube/c23/videos/{n}.mp4" for n in ("000", "001")]
+    assert [(c.pair, c.donor) for c in clips] == [("", ""), ("", ""), (originals[0], "003"), (originals[1], "870")]
+
+
+def test_deepfakedetection_is_paired_by_person_and_scene(tmp_path: Path) -> None:
+    _touch(tmp_path, *(f"original_sequences/actors/c23/videos/01__{scene}.mp4" for scene in ("outside", "walking")))
+    _touch(tmp_path, "manipulated_sequences/DeepFakeDetection/c23/videos/01_02__walking__AB12.mp4")
+    *_, fake = datasets.read(tmp_path)
+    assert (fake.fake, fake.identity, fake.donor) == (True, "01", "02")
+    assert fake.pair == "original_sequences/actors/c23/videos/01__walking.mp4"
 
 
 def test_dfdc_is_read_by_its_metadata(tmp_path: Path) -> None:
@@ -59,6 +69,7 @@ def test_dfdc_is_read_by_its_metadata(tmp_path: Path) -> None:
     genuine, fake = datasets.read(tmp_path)
     assert (genuine.fake, fake.fake) == (False, True)
     assert genuine.identity == fake.identity == "a"
+    assert (genuine.pair, fake.pair) == ("", "dfdc_train_part_0/a.mp4")
     assert fake.path == tmp_path / "dfdc_train_part_0" / "b.mp4"
 
 
@@ -67,6 +78,8 @@ def test_celeb_df_is_read_with_its_list_of_tests(tmp_path: Path) -> None:
     (tmp_path / "List_of_testing_videos.txt").write_text(
         "1 YouTube-real/00170.mp4\n0 Celeb-synthesis/id0_id1_0001.mp4\n"
     )
+    (fake,) = [c for c in datasets.read(tmp_path) if c.fake]
+    assert (fake.pair, fake.donor) == ("Celeb-real/id0_0001.mp4", "id1")
     told = {c.name: (c.fake, c.identity, c.split) for c in datasets.read(tmp_path)}
     assert told == {
         "Celeb-real/id0_0001.mp4": (False, "id0", "train"),
