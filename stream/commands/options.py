@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypeAlias
 
-from ..config.convert import ENGINES, days, port, probability, seconds
+from ..config.convert import ENGINES, days, path, port, probability, seconds
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -106,7 +106,7 @@ def _watch(command: argparse.ArgumentParser) -> None:
         "a file, or `demo`; several at once are welcome",
     )
     source = command.add_argument_group("the source")
-    source.add_argument("--config", type=Path, metavar="FILE.yaml", help="several streams with their own settings")
+    source.add_argument("--config", type=_as(path), metavar="FILE.yaml", help="several streams with their own settings")
     source.add_argument(
         "--pace", choices=("realtime", "fast"), help="files: as they were recorded (default) or as fast as possible"
     )
@@ -142,7 +142,9 @@ def _alarm(alarm: argparse._ArgumentGroup) -> None:
         metavar="P",
         help="probability that clears it (default: the model's)",
     )
-    alarm.add_argument("--evidence", type=Path, metavar="DIR", help="keep a still, a clip and the scores of each alert")
+    alarm.add_argument(
+        "--evidence", type=_as(path), metavar="DIR", help="keep a still, a clip and the scores of each alert"
+    )
     alarm.add_argument("--webhook", metavar="URL", help="POST each alert there as JSON")
     alarm.add_argument("--fail-on-alert", action="store_true", help="exit with 3 where an alert was raised")
 
@@ -166,12 +168,14 @@ def _serve(command: argparse.ArgumentParser) -> None:
     door = command.add_argument_group("the server")
     door.add_argument("--host", metavar="ADDRESS", help="listen here (default 127.0.0.1; others need a token or users)")
     door.add_argument("--port", type=_as(port), metavar="N", help="listen on this port (default 5000)")
-    door.add_argument("--certificate", type=Path, metavar="FILE.pem", help="serve HTTPS with this certificate and key")
+    door.add_argument(
+        "--certificate", type=_as(path), metavar="FILE.pem", help="serve HTTPS with this certificate and key"
+    )
     door.add_argument(
         "--add-user", metavar="NAME[:ROLE]", help="add a viewer, operator or admin (default), who then has to sign in"
     )
     files = command.add_argument_group("files")
-    files.add_argument("--data", type=Path, metavar="DIR", help="keep all there (default ~/.local/share/truefeed)")
+    files.add_argument("--data", type=_as(path), metavar="DIR", help="keep all there (default ~/.local/share/truefeed)")
     files.add_argument(
         "--keep",
         dest="keep_days",
@@ -219,20 +223,22 @@ def _model(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--model",
-        type=Path,
+        type=_as(path),
         metavar="NAME|FILE",
         help="face model: fast (default), accurate, or a file or folder of your own",
     )
-    group.add_argument("--voice-model", type=Path, metavar="FILE", help="another voice model than the shipped one")
+    group.add_argument("--voice-model", type=_as(path), metavar="FILE", help="another voice model than the shipped one")
 
 
 def _scan(command: argparse.ArgumentParser) -> None:
     command.argument_default = argparse.SUPPRESS
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files and folders")
     _json(command, "print one JSON line a file on stdout")
-    command.add_argument("--report", type=Path, metavar="FILE.html", help="also write a page to read and to pass on")
     command.add_argument(
-        "--explain", type=Path, metavar="DIR", help="keep a heat map of each face there: where the evidence lies"
+        "--report", type=_as(path), metavar="FILE.html", help="also write a page to read and to pass on"
+    )
+    command.add_argument(
+        "--explain", type=_as(path), metavar="DIR", help="keep a heat map of each face there: where the evidence lies"
     )
     command.add_argument("--jobs", type=_as(_jobs), metavar="N", help="files judged at once (default 1)")
     command.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")

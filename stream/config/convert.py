@@ -6,7 +6,23 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+_SWITCHES = dict.fromkeys(("true", "yes", "on"), True) | dict.fromkeys(("false", "no", "off"), False)
 ENGINES = ("auto", "cpu", "cuda", "tensorrt", "openvino")
+
+
+class Written(str):
+    """A scalar as it stands in the file."""
+
+    __slots__ = ("plain",)
+    plain: bool
+    "Without quotes, so that it may also stand for true or false."
+
+    @classmethod
+    def of(cls, value: str, *, plain: bool) -> Written:
+        """Return value, marked."""
+        written = cls(value)
+        written.plain = plain
+        return written
 
 
 def probability(value: object) -> float:
@@ -46,15 +62,31 @@ def _number(value: object, low: float, high: float, what: str) -> float:
 
 
 def text(value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise ValueError(f"must be a text, not {value!r}")
+    """Return value as a text that is not empty; raises ValueError, which does not quote it: it may be a secret."""
+    if not isinstance(value, str) or value == "":
+        raise ValueError("must be a text, not " + ("an empty one" if value == "" else "a list"))
     return str(value)
 
 
+def path(value: object) -> Path:
+    """Return value as a path, `~` standing for the home folder; raises ValueError."""
+    try:
+        return Path(text(value)).expanduser()
+    except RuntimeError:
+        raise ValueError(f"must be a path, and there is no home folder for {value!r}") from None
+
+
+def word(value: object) -> str:
+    """Return value as a text that may name a file, `~` then standing for the home folder; raises ValueError."""
+    found = text(value)
+    return str(path(found)) if found.startswith("~") else found
+
+
 def _switch(value: object) -> bool:
-    if not isinstance(value, bool):
+    known = _SWITCHES.get(value.lower()) if isinstance(value, Written) and value.plain else None
+    if known is None:
         raise ValueError(f"must be true or false, not {value!r}")
-    return value
+    return known
 
 
 def _choice(*allowed: str) -> Callable[[object], str]:
@@ -67,8 +99,8 @@ def _choice(*allowed: str) -> Callable[[object], str]:
 
 
 def _mic(value: object) -> str | None:
-    if isinstance(value, bool):
-        return "" if value else None
+    if isinstance(value, Written) and value.plain and value.lower() in _SWITCHES:
+        return "" if _SWITCHES[value.lower()] else None
     return text(value)
 
 
@@ -78,7 +110,7 @@ STREAM: Mapping[str, Callable[[object], object]] = {
     "mic": _mic,
     "pace": _choice("realtime", "fast"),
     "stall": seconds,
-    "overlay": text,
+    "overlay": word,
     "alert_at": probability,
     "clear_at": probability,
     "token": text,
@@ -90,11 +122,11 @@ STREAM: Mapping[str, Callable[[object], object]] = {
 TOP: Mapping[str, Callable[[object], object]] = {
     "engine": _choice(*ENGINES),
     "faces": text,
-    "model": lambda v: Path(text(v)),
-    "voice_model": lambda v: Path(text(v)),
+    "model": path,
+    "voice_model": path,
     "json": _switch,
     "seconds": seconds,
-    "evidence": lambda v: Path(text(v)),
+    "evidence": path,
     "webhook": text,
     "metrics_port": port,
     "fail_on_alert": _switch,

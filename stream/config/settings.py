@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import ConfigError
-from .convert import STREAM
 from .yaml_file import read
+from .convert import STREAM
+from ..errors import ConfigError
+from .tokens import with_tokens
 
 Engine = Literal["auto", "cpu", "cuda", "tensorrt", "openvino"]
 
@@ -37,7 +37,7 @@ class StreamSettings:
     clear_at: float | None = None
     "Probability that clears it; None: what the model's card says."
     token: str | None = field(default=None, repr=False)
-    "What a WebRTC server asks for; None: the environment's TRUEFEED_TOKEN."
+    "What its WebRTC server asks for."
     ice_server: tuple[str, ...] = ()
     "STUN and TURN servers for WebRTC."
     relay_only: bool = False
@@ -72,7 +72,7 @@ class WatchSettings:
 def build(sources: list[str], options: Mapping[str, Any], config: Path | None) -> WatchSettings:
     """Put the command line and the configuration file together.
 
-    What a stream says beats `defaults`; the command line beats both.
+    What a stream says beats `defaults`; the command line beats both, but for tokens (see `tokens`).
 
     Args:
         sources: named on the command line; they come after those of the file.
@@ -88,6 +88,7 @@ def build(sources: list[str], options: Mapping[str, Any], config: Path | None) -
         top, listed = read(config)
     defaults = top.pop("defaults", {})
     own = {k: v for k, v in options.items() if k in STREAM}
+    token, default = own.pop("token", None), defaults.pop("token", None)
     streams = [{**defaults, **one, **own} for one in listed] + [{**defaults, "url": s, **own} for s in sources]
     if not streams and own.get("mic") is not None:
         streams = [{**own, "url": "mic:" + own["mic"], "mic": None}]
@@ -95,8 +96,7 @@ def build(sources: list[str], options: Mapping[str, Any], config: Path | None) -
         raise ConfigError("no SOURCE given: try `truefeed watch 0` for a camera, or `truefeed watch demo`")
     if own.get("mic") is not None and len(streams) > 1:
         raise ConfigError("--mic goes with one SOURCE; for several, name the microphone in the configuration file")
-    token = os.environ.get("TRUEFEED_TOKEN") or None
-    settings = tuple(_checked(StreamSettings(**{"token": token, **s})) for s in streams)
+    settings = tuple(_checked(StreamSettings(**s)) for s in with_tokens(streams, token, default))
     return WatchSettings(_apart(settings), **{**top, **{k: v for k, v in options.items() if k not in STREAM}})
 
 

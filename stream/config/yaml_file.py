@@ -10,67 +10,49 @@ from typing import Any
 
 import yaml
 
+from .convert import STREAM, TOP, Written, text, word
 from ..errors import ConfigError
 from ..redaction import displayable, redact
-from .convert import STREAM, TOP, text
+from .yaml_nodes import compose, fault, mapping, value
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return the settings of the whole run (with `defaults`) and those of each stream.
 
+    Keys of the top that begin with `x-` are for anchors, and not read.
+
     Raises:
         ConfigError: the file cannot be read, or holds an unknown key or a wrong value; the text names the line.
     """
-    try:
-        written = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not a text file in UTF-8") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: {(error.strerror or 'cannot be read').lower()}") from None
-    try:
-        root = yaml.compose(written, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{where}: not valid YAML ({getattr(error, 'problem', None) or error})") from None
+    root = compose(path)
     if root is None:
         raise ConfigError(f"{path}: empty; it needs a list `streams`")
-    parts = _mapping(path, root, {*TOP, "defaults", "streams"})
+    parts = mapping(path, _without_anchors(root), {*TOP, "defaults", "streams"})
     streams = parts.pop("streams", None)
     defaults = parts.pop("defaults", None)
     top = _values(path, parts, TOP)
     if defaults is not None:
-        top["defaults"] = _values(path, _mapping(path, defaults, STREAM), STREAM)
+        top["defaults"] = _values(path, mapping(path, defaults, STREAM), STREAM)
     if streams is None:
         return top, []
     if not isinstance(streams, yaml.SequenceNode):
-        raise ConfigError(f"{path}, line {_line(streams)}: streams must be a list (lines starting with `-`)")
+        raise fault(path, streams, "streams must be a list (lines starting with `-`)")
     return top, [_stream(path, node) for node in streams.value]
 
 
+def _without_anchors(root: yaml.Node) -> yaml.Node:
+    if isinstance(root, yaml.MappingNode):
+        root.value = [pair for pair in root.value if not str(pair[0].value).startswith("x-")]
+    return root
+
+
 def _stream(path: Path, node: yaml.Node) -> dict[str, Any]:
-    table = {"url": text, "name": lambda v: displayable(redact(text(v))), **STREAM}
+    table = {"url": word, "name": lambda v: displayable(redact(text(v))), **STREAM}
     if isinstance(node, yaml.ScalarNode):
         return {"url": _values(path, {"url": node}, table)["url"]}
-    found = _values(path, _mapping(path, node, table), table)
+    found = _values(path, mapping(path, node, table), table)
     if "url" not in found:
-        raise ConfigError(f"{path}, line {_line(node)}: this stream has no `url`")
-    return found
-
-
-def _mapping(path: Path, node: yaml.Node, allowed: Mapping[str, object] | set[str]) -> dict[str, yaml.Node]:
-    if not isinstance(node, yaml.MappingNode):
-        raise ConfigError(f"{path}, line {_line(node)}: expected `key: value` lines")
-    found: dict[str, yaml.Node] = {}
-    for key, value in node.value:
-        # A person may write alert-at as on the command line.
-        name = str(key.value).replace("-", "_")
-        if name not in allowed:
-            known = ", ".join(sorted(allowed))
-            raise ConfigError(f"{path}, line {_line(key)}: unknown key {key.value!r}; known here: {known}")
-        if name in found:
-            raise ConfigError(f"{path}, line {_line(key)}: {key.value!r} is given twice")
-        found[name] = value
+        raise fault(path, node, "this stream has no `url`")
     return found
 
 
@@ -79,15 +61,17 @@ def _values(
 ) -> dict[str, Any]:
     found = {}
     for name, node in nodes.items():
-        value: object = yaml.SafeLoader("").construct_object(node, deep=True)
+        written = value(path, node)
         try:
-            found[name] = table[name](_filled(value) if isinstance(value, str) else value)
+            if written is None:
+                raise ValueError("has no value")
+            found[name] = table[name](_filled(written) if isinstance(written, Written) else written)
         except ValueError as error:
-            raise ConfigError(f"{path}, line {_line(node)}: {name} {error}") from None
+            raise fault(path, node, f"{name} {error}") from None
     return found
 
 
-def _filled(value: str) -> str:
+def _filled(value: Written) -> Written:
     """Replace `${NAME}` and `${NAME:-fallback}` by the environment's; `$${` stands for a plain `${`."""
 
     def found(match: re.Match[str]) -> str:
@@ -98,8 +82,5 @@ def _filled(value: str) -> str:
             raise ValueError(f"needs the environment variable {match['name']}, which is not set")
         return known
 
-    return re.sub(r"(?P<escape>\$\$\{)|\$\{(?P<name>\w+)(?::-(?P<fallback>[^}]*))?\}", found, value)
-
-
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
+    filled = re.sub(r"(?P<escape>\$\$\{)|\$\{(?P<name>\w+)(?::-(?P<fallback>[^}]*))?\}", found, value)
+    return Written.of(filled, plain=value.plain)

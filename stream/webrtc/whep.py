@@ -65,7 +65,7 @@ class WhepSource(LiveSource):
         reception = Reception(
             peer, timeline, self.tally, stall=self._options.stall, patient=False, audio=self._options.audio
         )
-        return _Subscription(loop, peer, reception, resource, self._token)
+        return _Subscription(loop, peer, reception, resource, token_for(resource, self._url, self._token))
 
     async def _join(self) -> tuple[Peer, str | None]:
         peer = Peer(configuration(self._options), self.tally, packets=self._options.packets)
@@ -142,6 +142,12 @@ def split(url: str, token: str | None) -> tuple[str, str | None]:
     if token is not None and not re.fullmatch(r"[\x21-\x7e]+", token):
         raise ConfigError("the token holds a blank or a character that HTTP can't carry")
     return parts._replace(scheme=scheme, netloc=host, fragment="").geturl(), token
+
+
+def token_for(resource: str | None, url: str, token: str | None) -> str | None:
+    """Return the token where the resource, which the server has named, lies at the very server it was given for."""
+    there, here = urlsplit(resource or ""), urlsplit(url)
+    return token if (there.scheme, there.netloc) == (here.scheme, here.netloc) else None
 
 
 def bearer(token: str | None) -> dict[str, str]:

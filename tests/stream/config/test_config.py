@@ -66,10 +66,21 @@ def test_secrets_come_from_the_environment(tmp_path: Path, monkeypatch: pytest.M
         ("streams:\n  - url: a\n    overlya: b", r"line 3: unknown key 'overlya'; known here: .*overlay"),
         ("sterams: []", "line 1: unknown key 'sterams'"),
         ("defaults:\n  url: a", "line 2: unknown key 'url'"),
-        ("streams:\n  - url: a\n    alert_at: 1.2", "line 3: alert_at must be a probability from 0 to 1, not 1.2"),
+        ("streams:\n  - url: a\n    alert_at: 1.2", "line 3: alert_at must be a probability from 0 to 1, not '1.2'"),
         ("streams:\n  - url: a\n    alert_at: yes", "line 3: alert_at must be a probability"),
         ("streams:\n  - url: a\n    stall: 0", "line 3: stall must be a number of seconds above 0"),
         ("streams:\n  - url: a\n    stall: .nan", "line 3: stall must be a number of seconds"),
+        ("streams:\n  - url: !secret cam_url", "line 2: the tag !secret is not known here"),
+        ("streams:\n  - url: !!binary YQ==", "line 2: the tag !!binary is not known here"),
+        ("streams: &s\n  - url: *s", "line 2: expected a single value"),
+        ("streams: &s [*s]", "line 1: expected `key: value` lines"),
+        ("streams:\n  - &a\n    <<: *a\n    url: b", "line 2: merges itself"),
+        ("streams:\n  - url: a\n    name:", "line 3: name has no value"),
+        ("streams:\n  - url: a\n    stall: 12:30", "line 3: stall must be a number of seconds"),
+        ("streams:\n  - url: a\n    ? [x, y]\n    : b", "line 3: unknown key that is no word"),
+        ('streams:\n  - url: a\n    name: "\x00"', "line 3: not valid YAML"),
+        ("[" * 5000, "nested too deeply"),
+        ("evidence: ~nobody-of-this-name/x\nstreams: [a]", "line 1: evidence must be a path, and there is no home"),
         ("streams:\n  - url: a\n    transport: quic", "line 3: transport must be tcp or udp, not 'quic'"),
         ("streams:\n  - url: a\n    audio: maybe", "line 3: audio must be true or false"),
         ("streams:\n  - url: [a]", "line 2: url must be a text"),
@@ -118,3 +129,86 @@ def test_the_example_is_valid() -> None:
     assert [s.name for s in settings.streams] == ["reception", "desk", "archive"]
     assert settings.streams[1].mic == ""
     assert settings.streams[0].url == "rtsp://viewer:secret@192.0.2.20/live"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["0012345670", "0123", "12:30", "2026-13-45", "2026-01-02", "=", "no", "1_000", "0x1f", "1e3", ".inf", "on"],
+)
+def test_a_text_is_taken_as_it_is_written(tmp_path: Path, written: str) -> None:
+    text = f"streams:\n  - url: whep+https://host/x\n    name: {written}\n    token: {written}"
+    (stream,) = _built(tmp_path, text).streams
+    assert (stream.name, stream.token) == (written, written)
+
+
+def test_numbers_and_switches_are_read_as_people_write_them(tmp_path: Path) -> None:
+    text = "metrics_port: 09100\njson: yes\nstreams: [{url: a, stall: 1e1, audio: Off, alert_at: '0.5'}]"
+    settings = _built(tmp_path, text)
+    (stream,) = settings.streams
+    assert (settings.metrics_port, settings.json) == (9100, True)
+    assert (stream.stall, stream.audio, stream.alert_at) == (10.0, False, 0.5)
+    with pytest.raises(ConfigError, match="audio must be true or false, not 'no'"):
+        _built(tmp_path, "streams: [{url: a, audio: 'no'}]")
+
+
+def test_anchors_and_merge_keys_save_writing(tmp_path: Path) -> None:
+    text = """
+x-camera: &camera {transport: udp, stall: 5}
+x-loud: &loud {audio: false, stall: 7}
+streams:
+  - <<: *camera
+    url: rtsp://host/a
+  - <<: [*camera, *loud]
+    url: rtsp://host/b
+  - {<<: *loud, url: rtsp://host/c, stall: 9}
+"""
+    streams = _built(tmp_path, text).streams
+    assert [(s.transport, s.stall, s.audio) for s in streams] == [
+        ("udp", 5, True),
+        ("udp", 5, False),
+        ("tcp", 9, False),
+    ]
+
+
+def test_the_home_folder_may_be_written_as_a_tilde(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    text = "evidence: ~/ev\nmodel: ~/face.onnx\nstreams: [{url: ~/a.mp4, overlay: ~/seen.mp4}]"
+    settings = _built(tmp_path, text)
+    (stream,) = settings.streams
+    assert (settings.evidence, settings.model) == (tmp_path / "ev", tmp_path / "face.onnx")
+    assert (stream.url, stream.overlay) == (f"{tmp_path}/a.mp4", f"{tmp_path}/seen.mp4")
+
+
+# Tokens
+
+ONE, OTHER = "whep+https://one.example/a", "janus+wss://other.example/?room=1"
+
+
+def _tokens(*urls: str, token: str | None = "t0ken") -> list[str | None]:
+    return [stream.token for stream in build(list(urls), {"token": token}, None).streams]
+
+
+def test_a_token_is_for_the_calls_of_one_server() -> None:
+    assert _tokens(ONE, "whep+https://one.example:443/b", "rtsp://cam/x") == ["t0ken", "t0ken", "t0ken"]
+    assert _tokens(ONE, "whep+https://me@other.example/x") == ["t0ken", None]
+    with pytest.raises(
+        ConfigError, match=r"--token: a token goes to one server, and 2 are named \(one.example:443, oth"
+    ):
+        _tokens(ONE, OTHER)
+    with pytest.raises(ConfigError, match="2 are named"):
+        _tokens(ONE, "whep+https://one.example:8443/a")
+
+
+def test_the_environments_token_is_for_one_server_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUEFEED_TOKEN", "t0ken")
+    assert _tokens(ONE, token=None) == ["t0ken"]
+    with pytest.raises(ConfigError, match="TRUEFEED_TOKEN: a token goes to one server"):
+        _tokens(ONE, OTHER, token=None)
+
+
+def test_each_stream_of_a_file_may_have_a_token_of_its_own(tmp_path: Path) -> None:
+    text = f"streams: [{{url: '{ONE}', token: a}}, {{url: '{OTHER}', token: b}}, 'whep+https://third.example/x']"
+    assert [s.token for s in _built(tmp_path, text).streams] == ["a", "b", None]
+    assert [s.token for s in _built(tmp_path, text, token="c").streams] == ["a", "b", "c"]
+    with pytest.raises(ConfigError, match="token of `defaults`: a token goes to one server"):
+        _built(tmp_path, f"defaults: {{token: x}}\nstreams: ['{ONE}', '{OTHER}']")
