@@ -71,13 +71,21 @@ class Outputs:
         for sink in self._shared:  # also where no source was ever opened; closing twice is allowed
             sink.close()
 
-    def sink(self, name: str, stream: StreamSettings, models: Models, alarm: AlarmSettings, capture: Capture) -> Sink:
-        """Return what takes the results of one source.
+    def sink(
+        self,
+        name: str,
+        stream: StreamSettings,
+        models: Models,
+        alarm: AlarmSettings,
+        capture: Capture,
+        results: Sink | None = None,
+    ) -> Sink:
+        """Return what takes the results of one source, `results` being where they go besides.
 
         Raises:
             ConfigError: the overlay file or the folder of the evidence can't be written.
         """
-        own: list[Sink] = list(self._shared)
+        own: list[Sink] = [*self._shared, *([results] if results is not None else [])]
         if self._metrics is not None:
             self._metrics.follow(name, lambda: capture.stats)
         evidence = stream.evidence or self._settings.evidence
@@ -133,9 +141,9 @@ class Outputs:
         if self._window is not None:
             self._window.idle()
 
-    def told(self, name: str, change: StateChange) -> None:
-        """Tell what became of a room."""
-        for sink in self._shared:
+    def told(self, name: str, change: StateChange, results: Sink | None) -> None:
+        """Tell what became of a room, also to those in it."""
+        for sink in (*self._shared, *([results] if results is not None else [])):
             sink.state(name, change)
 
     def absent(self, name: str, error: Exception) -> None:

@@ -6,8 +6,8 @@ import threading
 from typing import Protocol
 
 from ..sinks.base import Sink
-from ..sources import Source
 from ..types import StateChange
+from ..webrtc.arrival import Arrival
 
 
 class Room(Protocol):
@@ -18,7 +18,11 @@ class Room(Protocol):
 
     @property
     def sink(self) -> Sink | None:
-        """What of the room takes the results of all sources, where it has a use for them."""
+        """What takes the results of every source, in this room or not; None where nobody does."""
+
+    @property
+    def results(self) -> Sink | None:
+        """What takes the news of the room itself; None where nothing goes back."""
 
     @property
     def ended(self) -> bool:
@@ -27,8 +31,8 @@ class Room(Protocol):
     def start(self, wake: threading.Event) -> None:
         """Enter, or open the door; `wake` is to be set whenever somebody came. Raises TruefeedError."""
 
-    def arrivals(self) -> list[tuple[str, Source]]:
-        """Return name and source of everyone who came since the last call; no name is in use twice at a time."""
+    def arrivals(self) -> list[Arrival]:
+        """Return everyone who came since the last call."""
 
     def changes(self) -> list[StateChange]:
         """Return what became of the room itself since the last call."""

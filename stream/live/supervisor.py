@@ -42,12 +42,19 @@ class Desk:
         self.failed = 0
         "Sources and rooms that ended by an error."
 
-    def add(self, name: str, source: Source, stream: StreamSettings, participant: str | None = None) -> Line:
+    def add(
+        self,
+        name: str,
+        source: Source,
+        stream: StreamSettings,
+        participant: str | None = None,
+        results: Sink | None = None,
+    ) -> Line:
         """Make the line of a source; it is not started. Raises ConfigError where its files can't be written."""
         alarm = alarm_settings(self._models.face_window, stream)
         voice = alarm_settings(self._models.voice, stream) if self._models.voice is not None else None
         capture = Capture(source, wake=self._wake)
-        sink = self._outputs.sink(name, stream, self._models, alarm, capture)
+        sink = self._outputs.sink(name, stream, self._models, alarm, capture, results)
         line = Line(
             name,
             capture,
@@ -120,12 +127,12 @@ class Desk:
         for entry in list(self._rooms):
             room, stream = entry
             for change in room.changes():
-                self._outputs.told(room.name, change)
+                self._outputs.told(room.name, change, room.results)
             taken = {line.name for line, _ in self._lines}
-            for who, source in room.arrivals():
-                name = free(f"{room.name}#{who}", taken)
+            for come in room.arrivals():
+                name = free(f"{room.name}#{come.name}", taken)
                 taken.add(name)
-                self.add(name, source, stream, who).start()
+                self.add(name, come.source, stream, come.name, come.results).start()
             if room.ended:
                 self._rooms.remove(entry)
                 room.close()

@@ -15,8 +15,9 @@ from typing import Any
 import uvicorn
 
 from ..errors import ConfigError, SourceError
-from ..sources import Source, SourceOptions
+from ..sources import SourceOptions
 from ..types import StateChange
+from ..webrtc.arrival import Arrival
 from ..webrtc.call import Call
 from ..webrtc.event_loop import Loop
 from ..webrtc.signaling import LONGEST
@@ -52,6 +53,7 @@ class WebServer:
     """
 
     ended = False
+    sink = None
 
     def __init__(
         self,
@@ -88,7 +90,7 @@ class WebServer:
             replace(options, packets=True),
             web.limits.streams,
         )
-        self.name, self.sink = self.call.name, self.call.sink
+        self.name, self.results = self.call.name, self.call.results
         self._loop: Loop | None = None
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -114,7 +116,7 @@ class WebServer:
         self.call.opened(f"{self.url}call")
         self._greet(self.url)
 
-    def arrivals(self) -> list[tuple[str, Source]]:
+    def arrivals(self) -> list[Arrival]:
         """See `Room.arrivals`."""
         return self.call.arrivals()
 

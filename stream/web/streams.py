@@ -18,6 +18,7 @@ from ..sinks.jsonl import verdict_event
 from ..sources import Source, SourceOptions
 from ..sources.base import Item, Tally
 from ..types import Alert, Frame, Image, StateChange, Verdict
+from ..webrtc.arrival import Arrival
 from .alerts import Alerts
 from .database import Database, Row
 from .hub import Hub
@@ -61,13 +62,14 @@ class Streams(Sink):
 
     name = ROOM
     ended = False
+    results = None
 
     def __init__(self, database: Database, hub: Hub, alerts: Alerts, options: SourceOptions, most: int) -> None:
         self._database, self._hub, self._alerts = database, hub, alerts
         self._options, self._most = options, most
         self._lock = threading.Lock()
         self._watched: dict[str, Watched] = {}
-        self._arrivals: list[tuple[str, Source]] = []
+        self._arrivals: list[Arrival] = []
         self._wake: threading.Event | None = None
 
     @property
@@ -82,7 +84,7 @@ class Streams(Sink):
             if self.one(row["id"]) is None:
                 self._begin(row)
 
-    def arrivals(self) -> list[tuple[str, Source]]:
+    def arrivals(self) -> list[Arrival]:
         """See `Room.arrivals`."""
         with self._lock:
             found, self._arrivals = self._arrivals, []
@@ -152,7 +154,7 @@ class Streams(Sink):
         watched.source = _Lasting(watched.url, self._options)
         with self._lock:
             self._watched[watched.key] = watched
-            self._arrivals.append((watched.name, watched.source))
+            self._arrivals.append(Arrival(watched.name, watched.source))
         if self._wake is not None:
             self._wake.set()
         self._tell(watched)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from ..redaction import encodable
 from ..sinks.jsonl import dumps
 from ..sources import SourceOptions
 from .deps import check
@@ -32,7 +34,7 @@ class Call(Members):
         check()
         configuration(options)
         super().__init__("call")
-        self.sink = Results(self.tell)
+        self.results = Results(partial(self._told, None))
         self.options = options
         self.board = Switchboard()
         self.whip = Whip(options, self.name, self._arrived, self._left)
@@ -46,28 +48,22 @@ class Call(Members):
         """Tell that the door is open, and where."""
         self._tell("online", where)
 
-    def tell(self, participant: str | None, event: Mapping[str, Any]) -> None:
-        """Pass an event to the listener, and to the participant whom it is about. From any thread.
-
-        Other rooms of the same server have events too; those are not for the people of the call.
-        """
-        if self._loop is not None and str(event.get("source", "")).partition("#")[0] == self.name:
-            self._loop.soon(self._pass, participant, event)
+    def _told(self, session: Session | None, event: Mapping[str, Any]) -> None:
+        """Pass an event to the listener, and to the participant whom it is about. From any thread."""
+        if self._loop is not None:
+            self._loop.soon(self._pass, session, event)
 
     def present(self) -> list[str]:
         """Return the events that tell who is there."""
         return [dumps(_presence(session.name)) for session in self.whip.sessions.values()]
 
-    def _pass(self, participant: str | None, event: Mapping[str, Any]) -> None:
+    def _pass(self, session: Session | None, event: Mapping[str, Any]) -> None:
         self._listener(event)
-        if participant is None:
-            return
-        for session in self.whip.sessions.values():
-            if session.name == participant:
-                session.peer.send(dumps(event))
+        if session is not None:
+            session.peer.send(encodable(dumps(event)))
 
     def _arrived(self, session: Session) -> None:
-        self._came(session.name, session.source)
+        self._came(session.name, session.source, Results(partial(self._told, session)))
         self._listener(_presence(session.name))
 
     def _left(self, name: str, why: str) -> None:

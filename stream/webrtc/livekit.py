@@ -7,11 +7,12 @@ import contextlib
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..errors import SourceAuthError, SourceError, SourceNotFoundError
-from ..redaction import public_name, redact
+from ..redaction import encodable, public_name, redact
 from ..sinks.jsonl import dumps
 from ..sources import SourceOptions, Tally
 from . import livekit_token
@@ -73,7 +74,6 @@ class LiveKitRoom(Members):
         self._room: rtc.Room | None = None
         self._members: dict[str, _Member] = {}
         self._over = asyncio.Event()
-        self.sink = Results(self._report) if self._grant.speaks else None
 
     def start(self, wake: threading.Event) -> None:
         """See `Room.start`."""
@@ -158,7 +158,7 @@ class LiveKitRoom(Members):
             audio=self._options.audio,
             signalled=True,
         )
-        self._came(name, source)
+        self._came(name, source, Results(partial(self._report, member)) if self._grant.speaks else None)
         return member
 
     def _unsubscribed(self, track: Any, publication: Any, who: Any) -> None:
@@ -203,18 +203,19 @@ class LiveKitRoom(Members):
             except (TimeoutError, SourceError):
                 self._over.set()
 
-    def _report(self, participant: str | None, event: Mapping[str, Any]) -> None:
+    def _report(self, member: _Member, event: Mapping[str, Any]) -> None:
         loop = self._loop
         if loop is not None and event.get("event") in ("verdict", "alert"):
-            loop.soon(lambda: self._begin(self._send(participant, dumps(event), event["event"] == "alert")))
+            loop.soon(lambda: self._begin(self._send(member, dumps(event), event["event"] == "alert")))
 
-    async def _send(self, participant: str | None, text: str, sure: bool) -> None:
+    async def _send(self, member: _Member, text: str, sure: bool) -> None:
         room = self._room
-        to = [m.identity for m in self._members.values() if m.name == participant]
+        # Who left and came again, or another of the same name, is another member.
+        to = [member.identity] if self._members.get(member.identity) is member else []
         to += [self._host] if self._host is not None else []
         if room is None or not to:
             return
-        data = text.encode()
+        data = encodable(text).encode()
         with contextlib.suppress(Exception):  # the SDK raises no other; the next verdict is a moment away
             await room.local_participant.publish_data(
                 data, reliable=sure or len(data) > _PACKET, destination_identities=to, topic=TOPIC

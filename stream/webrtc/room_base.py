@@ -14,6 +14,7 @@ from ..sinks.base import Sink
 from ..sources import Source
 from ..types import StateChange, StreamState
 from .event_loop import Loop
+from .arrival import Arrival
 
 _LEAVING = 8.0
 "A room has so long to say good-bye, s."
@@ -27,18 +28,19 @@ class Members:
     """
 
     sink: Sink | None = None
+    results: Sink | None = None
     ended = False
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._loop: Loop | None = None
         self._lock = threading.Lock()
-        self._arrivals: list[tuple[str, Source]] = []
+        self._arrivals: list[Arrival] = []
         self._changes: list[StateChange] = []
         self._wake: threading.Event | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def arrivals(self) -> list[tuple[str, Source]]:
+    def arrivals(self) -> list[Arrival]:
         """See `Room.arrivals`."""
         with self._lock:
             found, self._arrivals = self._arrivals, []
@@ -63,10 +65,10 @@ class Members:
         self._wake, self._loop = wake, Loop()
         return self._loop
 
-    def _came(self, who: str, source: Source) -> None:
+    def _came(self, who: str, source: Source, results: Sink | None = None) -> None:
         """Somebody is to be watched. From any thread."""
         with self._lock:
-            self._arrivals.append((who, source))
+            self._arrivals.append(Arrival(who, source, results))
         self._rouse()
 
     def _tell(self, state: StreamState, detail: str, who: str | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,11 @@ from truefeed.stream.open import open_source
 from truefeed.stream.scoring.analyzer import Analyzer
 from truefeed.stream.scoring.models import Models
 from truefeed.stream.sources import SourceOptions
-from truefeed.stream.types import AudioChunk, Frame, Verdict
+from truefeed.stream.types import AudioChunk, Frame, StateChange, Verdict
+from truefeed.stream.commands.watch import watch
+from truefeed.stream.config.settings import StreamSettings, WatchSettings
+from truefeed.stream.sinks.base import Sink
+from truefeed.stream.webrtc.arrival import Arrival
 
 ROOT = Path(__file__).parents[3]
 SUMMARY = ["event", "frames_read", "frames_scored", "dropped"]
@@ -445,3 +450,51 @@ def test_alerts_that_could_not_be_delivered_are_told_and_fail_the_run(
     code, events, err = _watch(capsys, turning, *words)
     assert (code, len(_of(events, "alert"))) == (1, 2)
     assert err.splitlines()[-1].startswith("truefeed: 2 alerts not delivered to http://127.0.0.1:")
+
+
+class Heard(Sink):
+    """Remembers whose results it was given."""
+
+    def __init__(self) -> None:
+        self.sources: set[str] = set()
+
+    def verdict(self, verdict: Verdict, frame: Frame | None) -> None:
+        self.sources.add(verdict.source)
+
+    def summary(self, source: str, stats: Mapping[str, Any]) -> None:
+        self.sources.add(source)
+
+
+class OneGuest:
+    """A room into which one person comes, whose name is that of the guest of every other room."""
+
+    ended = False
+    sink = None
+
+    def __init__(self, name: str, clip: Path) -> None:
+        self.name, self.results, self.heard = name, Heard(), Heard()
+        self._coming = [Arrival("Ann", open_source(str(clip), SourceOptions(pace="fast")), self.heard)]
+
+    def start(self, wake: threading.Event) -> None:
+        pass
+
+    def arrivals(self) -> list[Arrival]:
+        came, self._coming, self.ended = self._coming, [], True
+        return came
+
+    def changes(self) -> list[StateChange]:
+        return []
+
+    def close(self) -> None:
+        pass
+
+
+def test_the_guests_of_two_rooms_are_told_of_themselves_alone(clip: Path, tmp_path: Path) -> None:
+    rooms = [OneGuest("one", clip), OneGuest("two", clip)]
+    settings = WatchSettings(streams=(), model=write_models(tmp_path), json=True)
+    out = io.StringIO()
+    assert watch(settings, out, io.StringIO(), rooms=[(room, StreamSettings("call")) for room in rooms]) == 0
+    assert [room.heard.sources for room in rooms] == [{"one#Ann"}, {"two#Ann"}]
+    assert [room.results.sources for room in rooms] == [set(), set()]
+    events = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert {e["source"] for e in events} == {"one#Ann", "two#Ann"}

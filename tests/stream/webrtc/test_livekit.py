@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,8 +30,11 @@ from livekit import rtc
 from livekit.rtc._proto import stats_pb2
 from models import write_models
 from truefeed.stream.cli import main
+from truefeed.stream.values import Verdict
 from truefeed.stream.webrtc.livekit_feed import Feed, upright
 from webrtc_runs import free_port
+
+VERDICT = Verdict("", 1.0, 0.5, "uncertain", (), None, (), None, "Ann")
 
 
 def token(**changes: Any) -> str:
@@ -46,10 +50,6 @@ def test_a_room_is_named_without_its_token() -> None:
     room = open_room(f"livekit+wss://{token()}@example.org/demo?host=ann", SourceOptions(), "me")
     assert room is not None
     assert room.name == "livekit+wss://***@example.org/demo?host=ann"
-    assert room.sink is not None
-    silent = open_room("livekit+wss://example.org", SourceOptions(token=token(video={"canPublish": False})), "me")
-    assert silent is not None
-    assert silent.sink is None
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,67 @@ def test_participants_come_and_go() -> None:
 
     assert asyncio.run(meet()) == ["screen"]
     came = room.arrivals()
-    assert [name for name, _ in came] == ["Ann", "Ann (2)"]
-    assert came[0][1].peer.inbox.closed == "left"
+    assert [come.name for come in came] == ["Ann", "Ann (2)"]
+    assert came[0].source.peer.inbox.closed == "left"
     assert room.ended
     assert [change.state for change in room.changes()] == ["ended"]
+
+
+class Wire:
+    """Takes what a room sends, in place of the SDK's connection to a server."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[list[str], str]] = []
+        self.local_participant = self
+
+    async def publish_data(self, data: bytes, *, destination_identities: list[str], **options: Any) -> None:
+        self.sent += [(destination_identities, json.loads(data)["source"])]
+
+    async def disconnect(self) -> None:
+        pass
+
+
+def test_results_go_to_whom_they_are_about_and_to_nobody_of_the_same_name() -> None:
+    """Two rooms with an Ann each; one of them leaves, and another Ann takes her name."""
+    rooms: list[Any] = []
+    for name in ("one", "two"):
+        secret = token(video={"room": name})
+        rooms.append(open_room(f"livekit+wss://example.org/{name}", SourceOptions(token=secret), "me"))
+    wires = [Wire(), Wire()]
+
+    async def meet() -> None:
+        loop = asyncio.get_running_loop()
+        camera = rtc.LocalVideoTrack.create_video_track("camera", rtc.VideoSource(64, 48))
+        for room, wire, identity in zip(rooms, wires, ("1", "2"), strict=True):
+            room._room = wire
+            room._loop = SimpleNamespace(soon=loop.call_soon, close=lambda: None)
+            room._subscribed(camera, SimpleNamespace(sid="c"), SimpleNamespace(identity=identity, name="Ann"))
+        first, second = (room.arrivals()[0] for room in rooms)
+        first.results.verdict(replace(VERDICT, source="one#Ann"), None)
+        second.results.verdict(replace(VERDICT, source="two#Ann"), None)
+        await asyncio.sleep(0.05)
+        rooms[0]._gone("1", "left")
+        rooms[0]._subscribed(camera, SimpleNamespace(sid="d"), SimpleNamespace(identity="3", name="Ann"))
+        (third,) = rooms[0].arrivals()
+        assert (third.name, third.source.name) == (first.name, first.source.name)
+        first.results.verdict(replace(VERDICT, source="late"), None)
+        third.results.verdict(replace(VERDICT, source="one#Ann again"), None)
+        await asyncio.sleep(0.05)
+        for room in rooms:
+            await room._goodbye()
+
+    asyncio.run(meet())
+    assert wires[0].sent == [(["1"], "one#Ann"), (["3"], "one#Ann again")]
+    assert wires[1].sent == [(["2"], "two#Ann")]
+
+
+def test_nothing_goes_back_where_the_token_forbids_it() -> None:
+    room: Any = open_room("livekit+wss://example.org", SourceOptions(token=token(video={"canPublish": False})), "me")
+
+    async def meet() -> None:
+        camera = rtc.LocalVideoTrack.create_video_track("camera", rtc.VideoSource(64, 48))
+        room._subscribed(camera, SimpleNamespace(sid="c"), SimpleNamespace(identity="1", name="Ann"))
+        await room._goodbye()
+
+    asyncio.run(meet())
+    assert room.arrivals()[0].results is None

@@ -98,7 +98,7 @@ def test_publishing_trickling_and_leaving(door: Door) -> None:
     status, headers, answer = door.ask("POST", "/whip/Ann", text, SDP)
     assert (status, headers["content-type"].partition(";")[0]) == (201, "application/sdp")
     assert "a=recvonly" in answer
-    assert [name for name, _ in door.server.arrivals()] == ["Ann"]
+    assert [come.name for come in door.server.arrivals()] == ["Ann"]
     place, etag = headers["location"], headers["etag"]
     candidate = "a=mid:0\r\na=candidate:1 1 udp 2015363327 192.0.2.9 40000 typ host\r\n"
     assert door.ask("PATCH", place, candidate, FRAGMENT)[0] == 428
@@ -116,7 +116,7 @@ def test_two_of_one_name_are_told_apart(door: Door) -> None:
     text = offer()
     for _ in range(2):
         assert door.ask("POST", "/whip/Ann", text, SDP)[0] == 201
-    assert [name for name, _ in door.server.arrivals()] == ["Ann", "Ann (2)"]
+    assert [come.name for come in door.server.arrivals()] == ["Ann", "Ann (2)"]
 
 
 @pytest.mark.parametrize(
