@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..errors import SourceAuthError, SourceError, SourceNotFoundError
-from ..redaction import public_name
+from ..redaction import HIDDEN, public_name, redact
 from ..sources import SourceOptions, Tally
 from .deps import check
 from .ice import configuration
@@ -83,14 +84,17 @@ class JanusRoom(Members):
             handle = await session.attach(_PLUGIN)
             wish = {"request": "join", "ptype": "publisher", "room": self._room, "display": self._title}
             data, _ = await session.ask(handle, wish | ({"pin": self._pin} if self._pin else {}))
+            publishers = len(data.get("publishers", []))
         except BaseException as error:
             await session.close()
             if isinstance(error, JanusError):
                 raise self._explained(error) from None
+            if isinstance(error, Exception) and not isinstance(error, TimeoutError):  # an answer of another shape
+                raise SourceError(f"{self.name}: {self._said(error)}") from error
             raise
         session.listen(handle, self._heard)
         self._session = session
-        self._tell("online", f"{len(data.get('publishers', []))} publishing")
+        self._tell("online", f"{publishers} publishing")
         self._heard({"plugindata": {"data": data}})
 
     def _explained(self, error: JanusError) -> SourceError:
@@ -98,24 +102,32 @@ class JanusRoom(Members):
             return SourceNotFoundError(f"{self.name}: there is no such room")
         if error.code in _NOT_ALLOWED:
             return SourceAuthError(f"{self.name}: the server refused the token or the PIN")
-        return SourceError(f"{self.name}: {error}")
+        return SourceError(f"{self.name}: {self._said(error)}")
 
     async def _stay(self) -> None:
-        """Wait for the end of the session, then enter again with back-off."""
+        """Wait for the end of the session, then enter again with back-off. No error of a server's ends this."""
         first, last = self._options.backoff
-        wait = first
+        wait, why = first, "the server is gone"
         while True:
             if self._session is not None:
                 await self._session.ended.wait()
-                await self._empty("the server is gone")
-            self._tell("retrying", f"the server is gone; next attempt in {wait:g} s")
+                wait, why = first, "the server is gone"
+            with contextlib.suppress(Exception):  # it is gone: closing may fail in any way
+                await self._empty(why)
+            self._tell("retrying", f"{why}; next attempt in {wait:g} s")
             await asyncio.sleep(wait)
             wait = min(wait * 2, last)
             try:
                 await asyncio.wait_for(self._enter(), 10)
-                wait = first
-            except (TimeoutError, SourceError):
-                self._session = None
+            except Exception as error:
+                why = self._said(error)
+
+    def _said(self, error: Exception) -> str:
+        """Return what went wrong, without the name of the room and what lets us in."""
+        text = str(error).removeprefix(f"{self.name}: ") or type(error).__name__
+        for secret in (self._token, self._pin):
+            text = text.replace(secret, HIDDEN) if secret else text
+        return redact(text)
 
     async def _empty(self, why: str) -> None:
         session, self._session = self._session, None
@@ -134,7 +146,7 @@ class JanusRoom(Members):
         """Follow who publishes and who leaves."""
         data = message.get("plugindata", {}).get("data", {})
         for told in data.get("publishers", []):
-            if told.get("id") not in self._feeds:
+            if isinstance(told, dict) and "id" in told and told["id"] not in self._feeds:
                 feed = _Feed(told["id"], self._named(told))
                 self._feeds[feed.id] = feed
                 self._begin(self._subscribe(feed))
@@ -160,9 +172,9 @@ class JanusRoom(Members):
             answer = await peer.answer(offer["sdp"] if offer else "")
             start = {"request": "start", "room": self._room}
             await session.ask(feed.handle, start, {"type": "answer", "sdp": answer})
-        except (TimeoutError, JanusError, ValueError, SourceError) as error:
+        except Exception as error:  # a server may answer anything; the others go on, and this one is tried again
             await peer.close(str(error))
-            self._tell("stalled", f"{feed.name} can't be received: {error}", feed.name)
+            self._tell("stalled", f"{feed.name} can't be received: {self._said(error)}", feed.name)
             self._lost(feed)
             return
         feed.peer = peer

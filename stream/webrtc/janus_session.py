@@ -60,12 +60,12 @@ class JanusSession:
         if self._socket.protocol != "janus-protocol":
             raise JanusError("the server does not speak the Janus protocol")
         self._tasks.append(asyncio.ensure_future(self._read()))
-        self._id = (await self._send({"janus": "create"}))["data"]["id"]
+        self._id = _id(await self._send({"janus": "create"}))
         self._tasks.append(asyncio.ensure_future(self._keep()))
 
     async def attach(self, plugin: str) -> int:
         """Return a new handle of a plugin."""
-        return int((await self._send({"janus": "attach", "plugin": plugin}))["data"]["id"])
+        return _id(await self._send({"janus": "attach", "plugin": plugin}))
 
     async def ask(
         self, handle: int, body: dict[str, Any], jsep: dict[str, Any] | None = None
@@ -125,7 +125,8 @@ class JanusSession:
         try:
             async for message in self._socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
-                    with contextlib.suppress(ValueError):
+                    # What is no message of this protocol is passed over, whatever reading it raises.
+                    with contextlib.suppress(ValueError, TypeError, AttributeError, LookupError):
                         self._take(message.json())
         finally:
             self.ended.set()
@@ -161,3 +162,11 @@ class JanusSession:
             except ConnectionError:
                 self.ended.set()
                 return
+
+
+def _id(answer: dict[str, Any]) -> int:
+    """Return the number that an answer gives to a session or a handle. Raises JanusError."""
+    try:
+        return int(answer["data"]["id"])
+    except (LookupError, TypeError, ValueError):
+        raise JanusError("the server does not speak the Janus protocol") from None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ..errors import SourceAuthError, SourceError, SourceNotFoundError
-from ..redaction import encodable, public_name, redact
+from ..redaction import HIDDEN, encodable, public_name, redact
 from ..sinks.jsonl import dumps
 from ..sources import SourceOptions, Tally
 from . import livekit_token
@@ -191,16 +191,17 @@ class LiveKitRoom(Members):
     async def _stay(self, loop: asyncio.AbstractEventLoop) -> None:
         """Where the SDK gave up, enter again with back-off."""
         first, last = self._options.backoff
-        wait = first
+        wait, why = first, "the server is gone"
         while True:
             await self._over.wait()
-            self._tell("retrying", f"the server is gone; next attempt in {wait:g} s")
+            self._tell("retrying", f"{why}; next attempt in {wait:g} s")
             await asyncio.sleep(wait)
             wait = min(wait * 2, last)
             try:
                 await asyncio.wait_for(self._enter(loop), _JOIN)
-                wait = first
-            except (TimeoutError, SourceError):
+                wait, why = first, "the server is gone"
+            except Exception as error:  # whatever the SDK raised
+                why = redact(str(error).removeprefix(f"{self.name}: ").replace(self._token, HIDDEN)) or why
                 self._over.set()
 
     def _report(self, member: _Member, event: Mapping[str, Any]) -> None:

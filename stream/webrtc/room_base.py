@@ -85,7 +85,14 @@ class Members:
         """Start a task that ends with the room."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        """No task dies in silence: what it raised is told as what became of the room."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._tell("stalled", redact(f"{type(error).__name__}: {error}"))
 
     async def _leave(self) -> None:
         for task in list(self._tasks):
