@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from .yaml_file import read
-from .convert import STREAM
 from ..errors import ConfigError
+from .convert import STREAM
 from .tokens import with_tokens
+from .yaml_file import read
 
 Engine = Literal["auto", "cpu", "cuda", "tensorrt", "openvino"]
 

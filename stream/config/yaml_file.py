@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from .convert import STREAM, TOP, Written, text, word
 from ..errors import ConfigError
 from ..redaction import displayable, redact
+from .convert import STREAM, TOP, Written, text, word
 from .yaml_nodes import compose, fault, mapping, value
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import yaml
 
-from .convert import Written
 from ..errors import ConfigError
+from .convert import Written
 
 _CORE = "tag:yaml.org,2002:"
 _SCALARS = {_CORE + name for name in ("str", "int", "float", "bool", "null", "timestamp", "value")}

@@ -13,8 +13,8 @@ from ..redaction import displayable, redact
 from ..sinks.base import Sink
 from ..sources import Source
 from ..types import StateChange, StreamState
-from .event_loop import Loop
 from .arrival import Arrival
+from .event_loop import Loop
 
 _LEAVING = 8.0
 "A room has so long to say good-bye, s."

@@ -22,14 +22,14 @@ from clips import moving_face, write_video
 from models import write_models
 from rtsp_server import RtspServer, available, free_port
 from truefeed.stream.cli import main
+from truefeed.stream.commands.watch import watch
+from truefeed.stream.config.settings import StreamSettings, WatchSettings
 from truefeed.stream.open import open_source
 from truefeed.stream.scoring.analyzer import Analyzer
 from truefeed.stream.scoring.models import Models
+from truefeed.stream.sinks.base import Sink
 from truefeed.stream.sources import SourceOptions
 from truefeed.stream.types import AudioChunk, Frame, StateChange, Verdict
-from truefeed.stream.commands.watch import watch
-from truefeed.stream.config.settings import StreamSettings, WatchSettings
-from truefeed.stream.sinks.base import Sink
 from truefeed.stream.webrtc.arrival import Arrival
 
 ROOT = Path(__file__).parents[3]

@@ -30,7 +30,7 @@ from livekit import rtc
 from livekit.rtc._proto import stats_pb2
 from models import write_models
 from truefeed.stream.cli import main
-from truefeed.stream.values import Verdict
+from truefeed.stream.types import Verdict
 from truefeed.stream.webrtc.livekit_feed import Feed, upright
 from webrtc_runs import free_port
 

@@ -17,7 +17,7 @@ pytest.importorskip("aiohttp")
 
 from aiohttp import web
 from truefeed.stream.errors import SourceError
-from truefeed.stream.rooms import open_room
+from truefeed.stream.open import open_room
 from truefeed.stream.sources import SourceOptions
 
 Answer = Callable[[dict[str, Any]], Any]
