@@ -1,5 +1,5 @@
 import sys
 
-from truefeed.stream.cli import main
+from truefeed.stream.__main__ import main
 
 sys.exit(main(["watch", *sys.argv[1:]]))

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
-from ..engines import EngineError
+from . import signals
 from .commands.options import parser
 from .errors import ConfigError, TruefeedError
 from .redaction import encodable, redact
@@ -33,8 +33,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
-    except (TruefeedError, EngineError) as error:
+    except TruefeedError as error:
         return _say(redact(str(error)), 2 if isinstance(error, ConfigError) else 1)
+    except RuntimeError as error:
+        from ..engines import EngineError  # not before: it loads numpy
+
+        if not isinstance(error, EngineError):
+            raise
+        return _say(redact(str(error)), 1)
     except ImportError as error:  # a package is damaged, or a system library that it needs is absent
         return _say(f"{error}; run `truefeed doctor`", 1)
     except OSError as error:  # the disk is full, standard output is gone
@@ -82,13 +88,17 @@ def _run(words: list[str]) -> int:
         return 2
     arguments = parser(tuple(extra)).parse_args(words)
     # Imported only now: `truefeed --help` need not load OpenCV.
-    return int(import_module(f".commands.{arguments.command}", __package__).command(arguments))
+    command = import_module(f".commands.{arguments.command}", __package__).command
+    signals.interrupt_is_raised()
+    return int(command(arguments))
 
 
 def _call(entry: EntryPoint, words: list[str]) -> int:
     """Run a command that lives above the live core and may need packages that the base install has not."""
     try:
-        return int(entry.load()(words))
+        command = entry.load()
+        signals.interrupt_is_raised()
+        return int(command(words))
     except ModuleNotFoundError as error:
         extra = "export" if entry.name == "export" else "train"
         raise TruefeedError(f"{error.name} is not installed: pip install 'truefeed[{extra}]'") from error

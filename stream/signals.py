@@ -9,6 +9,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 
+_raising: object = None
+"The handler of Ctrl-C that raises KeyboardInterrupt, while `interrupt_ends_quietly` keeps it away."
+
+
+def interrupt_ends_quietly() -> None:
+    """From now on Ctrl-C ends the process at once and without a word, as it does a program that has only begun.
+
+    KeyboardInterrupt would be raised in the middle of an import, which tells it with a traceback or makes an
+    ImportError of it. Nothing happens where somebody else handles Ctrl-C, or has it ignored.
+    """
+    global _raising
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        _raising = signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def interrupt_is_raised() -> None:
+    """Undo `interrupt_ends_quietly`: what runs now has something to finish."""
+    global _raising
+    if _raising is not None and signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    _raising = None
+
 
 class Interrupt:
     """Within it, the first signal only sets `asked`; a second one ends the process at once.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from importlib.metadata import entry_points, version
@@ -43,7 +44,9 @@ def test_help_needs_nothing_heavy() -> None:
         "import sys; from truefeed.stream.cli import main; main(['--help']); print([m for m in sys.modules], sep=' ')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert not {"'cv2'", "'av'", "'torch'", "'onnxruntime'"} & set(done.stdout.splitlines()[-1][1:-1].split(", "))
+    assert not {"'cv2'", "'av'", "'torch'", "'onnxruntime'", "'numpy'"} & set(
+        done.stdout.splitlines()[-1][1:-1].split(", ")
+    )
 
 
 def test_nothing_asked_is_answered_with_the_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,3 +131,23 @@ def test_a_command_without_its_packages_names_the_extra(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("truefeed: ")
     assert done.stderr.endswith("torch is not installed: pip install 'truefeed[train]'\n")
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["truefeed.stream.cli", "argparse", "truefeed.stream.commands.watch", "numpy.linalg", "cv2", "av.packet"],
+)
+def test_an_interrupt_while_the_program_is_being_loaded_is_quiet(module: str) -> None:
+    """The signal comes from within the import of a module, as early as the program's own first one."""
+    code = (
+        "import os, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == sys.argv[1]:\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "from truefeed.stream.__main__ import main\n"
+        "sys.exit(main(['watch', 'absent.mp4']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, module], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
