@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import onnx
@@ -25,12 +24,3 @@ def _forget(graph: onnx.ModelProto) -> None:
     for part in parts:
         del part.metadata_props[:]
         part.ClearField("doc_string")
-
-
-def restamp(path: Path, card: Card) -> None:
-    """Replace the card of a file, at once or not at all; its weights stay as they are."""
-    graph = onnx.load(str(path))
-    stamp(graph, card)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(graph.SerializeToString())
-    part.replace(path)

@@ -11,6 +11,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from ..stream.atomic import write_bytes
 from .onnx import Parity, ParityError, check
 
 HALF_TOLERANCE = 0.05
@@ -52,6 +53,4 @@ def halve(path: Path) -> None:
     del graph.node[:]
     graph.node.extend(nodes)
     onnx.checker.check_model(model)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(model.SerializeToString())
-    part.replace(path)
+    write_bytes(path, model.SerializeToString())

@@ -16,9 +16,10 @@ import torch
 from torch import nn
 
 from ..engines import Card, load
-from ..engines.stamp import restamp, stamp
+from ..engines.stamp import stamp
+from ..stream.atomic import replacing
 
-__all__ = ["OPSET", "Parity", "ParityError", "check", "export", "restamp", "sha256", "stamp", "write"]
+__all__ = ["OPSET", "Parity", "ParityError", "check", "export", "sha256", "stamp", "write"]
 
 OPSET = 18
 
@@ -63,16 +64,10 @@ def export(
     model = model.eval()
     names = list(inputs)
     batch = torch.export.Dim("batch", min=1, max=256)
-    part = path.with_suffix(".part.onnx")
     shapes = tuple({0: batch} for _ in names)
-    write(model, tuple(inputs.values()), names, outputs, shapes, card, part)
-    try:
-        result = check(model, inputs, outputs, part, tolerance)
-    except ParityError:
-        part.unlink()
-        raise
-    part.replace(path)
-    return result
+    with replacing(path) as part:
+        write(model, tuple(inputs.values()), names, outputs, shapes, card, part)
+        return check(model, inputs, outputs, part, tolerance)
 
 
 def write(

@@ -23,9 +23,10 @@ import numpy.typing as npt
 import onnx
 
 from ..engines import Engine, load
-from ..engines.stamp import restamp
+from ..stream.atomic import replacing
 from ..stream.errors import ConfigError
 from ..stream.scoring.models import card_of
+from ..train.common.card_file import restamp
 from ..train.common.metrics import auc
 from ..train.face.pairs import Pairs, PairSettings
 from .onnx import sha256
@@ -52,8 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     card = card_of(plain)
     settings = PairSettings(size=card.input_size[0], scale=card.crop_scale)
     crops = _crops(Pairs(args.faces, settings, 0), args.calibrate)
-    part = args.out.with_suffix(".part.onnx")
-    try:
+    with replacing(args.out) as part:
         _quantize(args.model, part, crops)
         made = {"int8_of": plain.sha256, "int8_command": {k: str(v) for k, v in vars(args).items()}}
         restamp(part, replace(card, training={**card.training, **made}))
@@ -62,9 +62,6 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.write(json.dumps(report) + "\n")
         if report["logit_correlation"] < args.least:
             raise ConfigError(f"{args.out}: not written: eight bits change too much (--least {args.least})")
-        part.replace(args.out)
-    finally:
-        part.unlink(missing_ok=True)
     return 0
 
 

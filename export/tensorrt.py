@@ -22,6 +22,7 @@ from ..engines import Card, EngineError, load
 from ..engines.card import KEY
 from ..engines.plan import Machine, PlanKey, sidecar, write_key
 from ..engines.trt import machine, runtime
+from ..stream.atomic import beside, write_bytes
 from ..stream.errors import ConfigError
 from .half import compare, example, proved_half
 from .plan import Batches, Built, build, capabilities
@@ -151,7 +152,7 @@ def _write(
         shapes=made.shapes,
     )
     card = card and replace(card, training={**card.training, "plan_of": sha256})
-    part = out.with_name(f".part-{out.name}")
+    part = beside(out)
     try:
         part.write_bytes(made.plan)
         write_key(part, key, card, report)
@@ -177,9 +178,7 @@ def _proved(plan: Path, args: argparse.Namespace, made: Built, card: Card | None
 
 
 def _replace(path: Path, data: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    part.replace(path)
+    write_bytes(path, data)
 
 
 def _tell(out: Path, target: _Target, report: dict[str, Any]) -> None:

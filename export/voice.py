@@ -14,6 +14,7 @@ import onnx.version_converter
 import torch
 
 from ..engines import Card, load
+from ..stream.atomic import replacing
 from ..stream.audio import RATE
 from ..stream.errors import ConfigError
 from ..train.voice.front import ROW
@@ -81,7 +82,7 @@ def export(model: VoiceNet, front: Path, description: Card, path: Path) -> float
     """
     size = model.settings.size
     given = (torch.zeros(2, size), torch.zeros(2, size), torch.ones(2, 1))
-    head, part = path.with_suffix(".head.onnx"), path.with_suffix(".part.onnx")
+    head = path.with_suffix(".head.onnx")
     shapes = ({0: torch.export.Dim("batch", min=1, max=256)},) * 3
     reader, names = Reader(model, even(description.calibration)).eval(), ["second", "past", "count"]
     write(reader, given, names, ["logit"], shapes, description, head)
@@ -93,13 +94,12 @@ def export(model: VoiceNet, front: Path, description: Card, path: Path) -> float
     del first.metadata_props[:]  # its card; two cannot be merged
     merged = onnx.compose.merge_models(first, second, [("moments", "second")], outputs=["logit", "moments"])
     stamp(merged, description)
-    part.write_bytes(merged.SerializeToString())
     head.unlink()
-    worst = difference(reader, front, part)
-    if not worst <= TOLERANCE:
-        part.unlink()
-        raise ParityError(f"{path}: differs from the network by {worst:.2e}, more than {TOLERANCE:.0e}")
-    part.replace(path)
+    with replacing(path) as part:
+        part.write_bytes(merged.SerializeToString())
+        worst = difference(reader, front, part)
+        if not worst <= TOLERANCE:
+            raise ParityError(f"{path}: differs from the network by {worst:.2e}, more than {TOLERANCE:.0e}")
     return worst
 
 

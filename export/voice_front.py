@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from ..engines import Card, load
+from ..stream.atomic import replacing
 from ..stream.audio import RATE, level
 from ..stream.types import Floats
 from ..train.voice.dataset import Clip
@@ -57,16 +58,15 @@ def export(front: Front, windows: Sequence[Floats], card: Card, path: Path) -> f
 
     Raises ParityError, and leaves nothing behind, under CORRELATION.
     """
-    full, part = path.with_suffix(".full.onnx"), path.with_suffix(".part.onnx")
+    full = path.with_suffix(".full.onnx")
     shapes = ({0: torch.export.Dim("batch", min=1, max=256), 1: torch.export.Dim.DYNAMIC},)
     write(front, (torch.randn(2, RATE) * 0.03,), ["samples"], ["moments"], shapes, card, full)
-    _quantise(full, part, windows[::2])
-    same = _agreement(front, part, windows[1::2])
-    full.unlink()
-    if not same >= CORRELATION:
-        part.unlink()
-        raise ParityError(f"{path}: correlates with the network by {same:.3f}, less than {CORRELATION}")
-    part.replace(path)
+    with replacing(path) as part:
+        _quantise(full, part, windows[::2])
+        same = _agreement(front, part, windows[1::2])
+        full.unlink()
+        if not same >= CORRELATION:
+            raise ParityError(f"{path}: correlates with the network by {same:.3f}, less than {CORRELATION}")
     return same
 
 

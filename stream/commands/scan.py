@@ -6,10 +6,11 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+from ..atomic import write_text
 from ..errors import ConfigError, SourceError
 from ..redaction import displayable, encodable
 from ..scan.html_report import EVIDENCE, page
@@ -85,13 +86,9 @@ def _folder(explain: Path) -> None:
 
 def _write(target: Path, text: str) -> None:
     """Write at once or not at all: a page cut in two would look like a finding."""
-    part = target.with_name(target.name + ".part")
     try:
-        part.write_text(encodable(text), encoding="utf-8")
-        part.replace(target)
+        write_text(target, encodable(text))
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise SourceError(f"--report {target}: {(error.strerror or 'cannot be written').lower()}") from None
 
 

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from ..errors import SourceError
+from ..image_file import write_image
 from ..scoring.analyzer import Analyzer
 from ..scoring.models import Models
 from ..sinks.drawing import INK, MUTED, WHITE, Rect, fill, fit, text
@@ -75,8 +76,10 @@ class Explainer(Analyzer):
             kind = "synthesis" if whole else "manipulation"
             head = f"Face {number}" + ("" if report.kind == "image" else f" at {clock(sight.t)}")
             path = folder / f"{_stem(report.path)}-face{number}.png"
-            if not cv2.imwrite(str(path), draw(sight.crop, a * sight.evidence + b, head, f"Evidence of {kind}")):
-                raise SourceError(f"--explain {path}: cannot be written")
+            try:
+                write_image(path, draw(sight.crop, a * sight.evidence + b, head, f"Evidence of {kind}"))
+            except OSError as error:
+                raise SourceError(f"--explain {path}: {(error.strerror or 'cannot be written').lower()}") from None
             faces.append({**face, "heatmap": str(path)})
         return replace(report, faces=tuple(faces))
 

@@ -20,9 +20,10 @@ import cv2
 
 from ...engines import Engine
 from ..errors import ConfigError
+from ..image_file import write_image
 from ..redaction import encodable, redact
 from ..scoring.models import Models
-from ..types import Alert, Frame, Image, StateChange, Verdict
+from ..types import Alert, Frame, StateChange, Verdict
 from .base import Sink
 from .jsonl import alert_event, dumps, fit_for_json, verdict_event
 from .overlay import Overlay
@@ -110,9 +111,9 @@ class Evidence(Sink):
 
     def _fill(self, folder: Path, alert: Alert, now: datetime) -> None:
         if self._frame is not None:
-            _picture(folder / "frame.png", self._frame.image, (cv2.IMWRITE_PNG_COMPRESSION, 1))
+            write_image(folder / "frame.png", self._frame.image, cv2.IMWRITE_PNG_COMPRESSION, 1)
             drawn = self._overlay.draw(self._frame.image, self._frame.t)
-            _picture(folder / "frame.jpg", drawn, (cv2.IMWRITE_JPEG_QUALITY, 92))
+            write_image(folder / "frame.jpg", drawn, cv2.IMWRITE_JPEG_QUALITY, 92)
         if self._clips is not None:
             self._clips.write_clip(folder / "clip.mp4")
         lines = "".join(dumps(verdict_event(verdict)) + "\n" for verdict in self._verdicts)
@@ -156,13 +157,6 @@ def _engine(engine: Engine) -> dict[str, Any]:
 def _identity(file: Path) -> dict[str, Any]:
     data = file.read_bytes()
     return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-
-
-def _picture(file: Path, image: Image, options: tuple[int, int]) -> None:
-    good, data = cv2.imencode(file.suffix, image, options)
-    if not good:
-        raise OSError(f"{file}: the picture could not be encoded")
-    file.write_bytes(data.tobytes())
 
 
 def _json(file: Path, value: Mapping[str, Any]) -> None:

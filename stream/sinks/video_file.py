@@ -12,6 +12,7 @@ import numpy as np
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
+from ..atomic import beside
 from ..errors import ConfigError
 from ..types import Alert, Frame, Image, StateChange, Verdict
 from .base import Sink
@@ -52,7 +53,7 @@ class VideoFile(Sink):
         if not path.parent.is_dir():
             raise ConfigError(f"--overlay {path}: there is no folder {path.parent}")
         self._path, self._source, self._err = path, source, err
-        self._part = path.with_name(f".{path.name}.part")
+        self._part = beside(path)
         self._overlay = Overlay(source, raise_at=raise_at)
         self._file: OutputContainer | None = None
         self._stream: VideoStream | None = None

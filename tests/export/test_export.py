@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from truefeed.engines import WEIGHTS, Card, load
-from truefeed.engines.stamp import restamp
 from truefeed.export.onnx import ParityError, check, export, sha256
+from truefeed.train.common.card_file import restamp
 from truefeed.train.face import networks
 from truefeed.train.face.networks import HeadSettings, WindowHead
 

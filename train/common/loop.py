@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from ...stream.atomic import replacing
+
 
 def schedule(step: int, steps: float, warm: int = 100) -> float:
     """Warm up over so many steps, then fall along a cosine: a factor on the learning rate, 0..1."""
@@ -53,6 +55,5 @@ def follow(average: nn.Module, model: nn.Module, step: int, longest: float = 0.9
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
     """Write a checkpoint at once or not at all."""
-    part = path.with_suffix(".part")
-    torch.save(dict(state), part)
-    part.replace(path)
+    with replacing(path) as part:
+        torch.save(dict(state), part)

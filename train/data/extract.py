@@ -18,6 +18,7 @@ from ...stream.faces.align import crop, face_px, misfit, similarity
 from ...stream.faces.detect_track import Follower
 from ...stream.faces.quality import Limits
 from ...stream.faces.tiled_detection import find
+from ...stream.image_file import write_image
 from ...stream.scan.probe import read_picture
 from ...stream.scoring.sampling import Schedule
 from ...stream.sources import SourceOptions
@@ -173,5 +174,7 @@ def write_sound(path: Path, samples: Floats) -> None:
 
 def write_picture(path: Path, image: Image) -> None:
     """Write a PNG. Raises SourceError where that fails, as on a full disk."""
-    if not cv2.imwrite(str(path), image, [cv2.IMWRITE_PNG_COMPRESSION, 1]):
-        raise SourceError(f"{path}: cannot be written")
+    try:
+        write_image(path, image, cv2.IMWRITE_PNG_COMPRESSION, 1)
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror or 'cannot be written'}") from error

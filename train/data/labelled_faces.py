@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ...stream.atomic import replacing
 from ...stream.errors import ConfigError
 from ...stream.faces.align import face_px
 from ...stream.faces.centerface import CenterFace
@@ -116,10 +117,9 @@ class Columns:
 
     def write(self, folder: Path) -> None:
         """Write the table into folder at once or not at all."""
-        part = folder / f"part.{NAME}"
         columns: dict[str, Any] = {name: np.array(values) for name, values in self._values.items()}
-        np.savez(part, **columns)
-        part.replace(folder / NAME)
+        with replacing(folder / NAME) as part:
+            np.savez(part, **columns)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...stream.atomic import replacing
 from .datasets import Clip
 
 _CLIP = ("clip", "label", "method", "identity", "split", "pair", "donor")
@@ -73,17 +74,14 @@ def collect(out: Path) -> tuple[int, int]:
 
 
 def _write_manifest(path: Path, rows: list[dict[str, Any]]) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.DictWriter(file, _COLUMNS, restval="")
         writer.writeheader()
         writer.writerows(rows)
-    part.replace(path)
 
 
 def _write_faces(path: Path, genuine: dict[str, list[Any]]) -> None:
-    part = path.with_name("faces.part.npz")
     points, mesh = np.concatenate(genuine.pop("points")), np.concatenate(genuine.pop("mesh"))
     texts: dict[str, Any] = {name: np.array(values, np.str_) for name, values in genuine.items()}
-    np.savez(part, points=points, mesh=mesh, **texts)
-    part.replace(path)
+    with replacing(path) as part:
+        np.savez(part, points=points, mesh=mesh, **texts)

@@ -31,6 +31,7 @@ import cv2
 import numpy as np
 
 from ...engines import EngineError
+from ...stream.atomic import replacing
 from ...stream.errors import ConfigError, TruefeedError
 from ...stream.scan.probe import kind_of
 from ..common.progress import left
@@ -195,20 +196,19 @@ def _write(clip: Clip, out: Path, record: Path, found: Take, made: str) -> None:
     sound = f"audio/{key(clip)}.wav" if found.sound is not None and len(found.sound) else ""
     if found.sound is not None and sound:
         write_sound(out / sound, found.sound)
-    part = record.with_suffix(".part.npz")
-    np.savez(
-        part,
-        made=made,
-        clip=json.dumps(describe(clip)),
-        sound=sound,
-        files=np.array(names, np.str_),
-        track=np.array([cut.track for cut in cuts], np.int64),
-        t=np.array([cut.t for cut in cuts], np.float64),
-        px=np.array([cut.px for cut in cuts], np.float32),
-        points=np.array([cut.points for cut in cuts], np.float32).reshape(-1, 5, 2),
-        mesh=np.array([cut.mesh for cut in cuts], np.float32).reshape(-1, 468, 2),
-    )
-    part.replace(record)
+    with replacing(record) as part:
+        np.savez(
+            part,
+            made=made,
+            clip=json.dumps(describe(clip)),
+            sound=sound,
+            files=np.array(names, np.str_),
+            track=np.array([cut.track for cut in cuts], np.int64),
+            t=np.array([cut.t for cut in cuts], np.float64),
+            px=np.array([cut.px for cut in cuts], np.float32),
+            points=np.array([cut.points for cut in cuts], np.float32).reshape(-1, 5, 2),
+            mesh=np.array([cut.mesh for cut in cuts], np.float32).reshape(-1, 468, 2),
+        )
 
 
 _cutting: tuple[Path, Settings, Cutter] | None = None

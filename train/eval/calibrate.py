@@ -22,12 +22,12 @@ from scipy.optimize import minimize
 from scipy.stats import norm
 
 from ...engines import load
-from ...engines.stamp import restamp
 from ...stream.errors import ConfigError
 from ...stream.faces.quality import Limits
 from ...stream.scoring.alarm import AlarmSettings
 from ...stream.scoring.models import card_of, window_file
 from ..common import metrics
+from ..common.card_file import restamp
 from .replay import Judgement, log_odds, outcome, with_alarm, without_voice
 
 Numbers = npt.NDArray[np.float64]

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ...stream.atomic import write_text
 from ...stream.errors import ConfigError
 from ...stream.scan.scanner import Job
 from ...stream.scoring.models import Models
@@ -150,9 +151,7 @@ def _raw(clips: list[datasets.Clip], seen: list[dict[str, Any]]) -> list[dict[st
 
 def write(path: Path, content: str) -> None:
     """Write at once or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(content, encoding="utf-8")
-    part.replace(path)
+    write_text(path, content)
 
 
 def text(result: Mapping[str, Any]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +18,7 @@ import onnx
 
 from ... import stream
 from ...engines import Card, Engine
+from ...stream.atomic import write_text
 from ...stream.faces.quality import Limits, measure
 from ...stream.scan.probe import Found
 from ...stream.scan.scanner import Job, judge
@@ -149,9 +149,7 @@ class Cache:
         if file.exists():
             return dict(json.loads(file.read_text()))
         seen = observe(path, self._models)
-        part = file.with_suffix(f".{os.getpid()}.part")
-        part.write_text(json.dumps(seen))
-        part.replace(file)
+        write_text(file, json.dumps(seen))
         return seen
 
 

@@ -17,6 +17,7 @@ import av
 import cv2
 import numpy as np
 
+from ...stream.atomic import replacing
 from ...stream.errors import ConfigError, SourceError, TruefeedError
 from ...stream.scan.probe import kind_of
 from ...stream.sources import SourceOptions
@@ -56,9 +57,8 @@ class Recode:
         name = hashlib.sha256(path.read_bytes() + f"{self}".encode()).hexdigest()[:32]
         target = folder / f"{name}.mkv"
         if not target.exists():
-            part = target.with_suffix(".part.mkv")
-            self.write(path, part)
-            part.replace(target)
+            with replacing(target) as part:
+                self.write(path, part)
         return target
 
     def write(self, path: Path, target: Path) -> None:

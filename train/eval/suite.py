@@ -20,6 +20,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from ...stream.atomic import write_text
 from ...stream.errors import ConfigError
 from ..common import metrics
 
@@ -142,9 +143,7 @@ def write(path: Path, result: Result) -> None:
     made = result.made or time.strftime("%Y-%m-%dT%H:%M:%S%z")
     lines = ",\n  ".join(json.dumps(asdict(row)) for row in result.rows)
     head = json.dumps({"made": made, "models": result.models, "command": result.command}, indent=1)
-    part = path.with_name(path.name + ".part")
-    part.write_text(f'{head[:-2]},\n "rows": [\n  {lines}\n ]\n}}\n', encoding="utf-8")
-    part.replace(path)
+    write_text(path, f'{head[:-2]},\n "rows": [\n  {lines}\n ]\n}}\n')
 
 
 def read(path: Path) -> Result:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from ...stream.atomic import replacing
 from .pairs import Pairs, PairSettings
 
 _CHUNK = 64
@@ -67,10 +68,8 @@ def _write(number: int) -> None:
 
 def store(path: Path, array: npt.NDArray[Any]) -> None:
     """Write at once or not at all: a training may be reading."""
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        np.save(file, array)
-    part.replace(path)
+    with replacing(path) as part:
+        np.save(part, array)
 
 
 def chunks(folder: Path) -> list[Path]:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ...stream.atomic import beside
 from ...stream.types import Floats, Image
 from ..data import landmarks as parts
 from ..data.face_crops import recut
@@ -35,7 +36,7 @@ def read_sheets(dataset: Path, out: Path, workers: int, seed: int) -> Sheets:
         shape = (count, len(SOURCES), SIZE, SIZE)
         sheets = {
             n: np.lib.format.open_memmap(
-                folder / f"{n}.part", "w+", np.uint8, (*shape, 3) if n == "pictures" else shape
+                beside(folder / f"{n}.npy"), "w+", np.uint8, (*shape, 3) if n == "pictures" else shape
             )
             for n in names
         }
@@ -45,7 +46,7 @@ def read_sheets(dataset: Path, out: Path, workers: int, seed: int) -> Sheets:
                     sheets[name][row] = part
         for name in names:
             sheets[name].flush()
-            (folder / f"{name}.part").rename(folder / f"{name}.npy")
+            beside(folder / f"{name}.npy").replace(folder / f"{name}.npy")
     return {name: np.load(folder / f"{name}.npy", mmap_mode="c") for name in names}
 
 

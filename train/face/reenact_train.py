@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
+from ...stream.atomic import beside
 from ..common.loop import autocast, follow, save
 from .reenact_networks import Critic, Looks, Renderer
 from .reenact_targets import REGIONS, SIZE, SOURCES, read_sheets
@@ -122,7 +123,8 @@ def coarse(picture: Tensor, side: int) -> Tensor:
 def _render(args: argparse.Namespace, renderer: Renderer, data: dict[str, Tensor]) -> int:
     rng, device, count = np.random.default_rng(args.seed), args.device, len(data["pictures"])
     shape = (count, args.views, SIZE, SIZE, 3)
-    out = np.lib.format.open_memmap(args.out / f"{args.decoder}.part.npy", "w+", np.uint8, shape)
+    path = args.out / f"{args.decoder}.npy"
+    out = np.lib.format.open_memmap(beside(path), "w+", np.uint8, shape)
     regions = rng.choice(len(REGIONS), (count, args.views), p=(0.35, 0.25, 0.2, 0.2))
     for view in range(args.views):
         for start in range(0, count, args.batch_size):
@@ -141,7 +143,7 @@ def _render(args: argparse.Namespace, renderer: Renderer, data: dict[str, Tensor
             out[rows, view] = pixels.permute(0, 2, 3, 1).cpu().numpy()
     out.flush()
     np.savez(args.out / f"{args.decoder}.npz", region=regions.astype(np.uint8))
-    (args.out / f"{args.decoder}.part.npy").replace(args.out / f"{args.decoder}.npy")
+    beside(path).replace(path)
     return int(count * args.views)
 
 

@@ -13,9 +13,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from ...stream.errors import SourceError
 from ...stream.faces import CenterFace
 from ...stream.faces.align import crop, face_px
 from ...stream.faces.tiled_detection import find
+from ...stream.image_file import read_image
 from ...stream.types import Floats, Image
 from ..data import datasets
 from ..face.degrade import blur, jpeg, light, noise
@@ -90,8 +92,8 @@ def _part(share: float) -> str:
 
 
 def _points(detector: CenterFace, path: Path) -> Floats:
-    image = cv2.imread(str(path))
-    faces = [] if image is None else find(detector, np.asarray(image, np.uint8))
+    image = read_image(path)
+    faces = [] if image is None else find(detector, image)
     return max(faces, key=lambda f: face_px(f.points)).points if faces else np.zeros((0, 2), np.float32)
 
 
@@ -153,7 +155,10 @@ def worn(image: Image, points: Floats, rng: np.random.Generator) -> Image:
 
 
 def load(still: Still) -> Image:
-    return np.asarray(cv2.imread(str(still.path)), np.uint8)
+    image = read_image(still.path)
+    if image is None:
+        raise SourceError(f"{still.path}: no image can be read")
+    return image
 
 
 def wear(image: Image, points: Floats, rng: np.random.Generator) -> tuple[Image, Floats]:

@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ...engines import Card, Engine, load
-from ...engines.stamp import restamp
 from ...stream.faces import CenterFace
 from ...stream.faces.tiled_detection import find
 from ...stream.scoring.face_scorer import blob
@@ -27,6 +26,7 @@ from ...stream.scoring.models import card_of
 from ...stream.scoring.synthetic_scorer import synthesis, views
 from ...stream.types import Floats, Image
 from ..common import metrics
+from ..common.card_file import restamp
 from ..data import datasets
 from ..data.face_crops import largest, spread
 from ..eval.calibrate import ceiling, platt

@@ -19,6 +19,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from ...stream.atomic import replacing
 from ...stream.audio.preprocess import level, prepare
 from ...stream.audio.resample import RATE, resample
 from ...stream.errors import ConfigError
@@ -192,12 +193,11 @@ def _read(cache: Path) -> list[Clip]:
 def _save(clips: list[Clip], cache: Path) -> None:
     cache.parent.mkdir(parents=True, exist_ok=True)
     words = {n: [getattr(c, n) for c in clips] for n in ("generator", "family", "source", "speaker", "split", "path")}
-    partial = cache.with_suffix(".part.npz")
-    np.savez(
-        partial,
-        samples=np.concatenate([c.samples for c in clips], axis=1),
-        lengths=[c.samples.shape[1] for c in clips],
-        fake=[c.fake for c in clips],
-        **words,  # type: ignore[arg-type]
-    )
-    partial.replace(cache)
+    with replacing(cache) as part:
+        np.savez(
+            part,
+            samples=np.concatenate([c.samples for c in clips], axis=1),
+            lengths=[c.samples.shape[1] for c in clips],
+            fake=[c.fake for c in clips],
+            **words,  # type: ignore[arg-type]
+        )

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from ...engines import load
-from ...engines.stamp import restamp
 from ...stream.errors import ConfigError
 from ...stream.scoring.models import card_of
+from ..common.card_file import restamp
 
 MARGIN = 0.3
 "Log-odds by which the quantile shall lie under the threshold."

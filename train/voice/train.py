@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...engines import load as load_engine
+from ..common.loop import save
 from ..common.metrics import auc, eer
 from .dataset import Clip, licences, sources
 from .dataset import load as load_clips
@@ -231,9 +232,7 @@ def _save(
         "data": [line for folder in (args.dataset, *args.extra, *args.recordings) for line in licences(folder)],
         "command": f"truefeed train voice {command}",
     }
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)
+    save(path, state)
 
 
 def _resume(path: Path, model: VoiceNet, optimizer: torch.optim.Optimizer, offsets: Tensor) -> int:

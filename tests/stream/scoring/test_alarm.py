@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from truefeed.stream.errors import ConfigError
-from truefeed.stream.scoring.alarm import Alarm, AlarmSettings
+from truefeed.stream.scoring.alarm import EARLY_SCORES, HOLD, SUPPORT, Alarm, AlarmSettings
 from truefeed.stream.scoring.fusion import fuse
 from truefeed.stream.types import Alert, FaceVerdict, Status, Verdict, VoiceVerdict
 
@@ -303,3 +304,21 @@ def test_updates_without_anything_known() -> None:
 def test_settings_that_contradict_themselves_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ConfigError):
         AlarmSettings(**wrong)
+
+
+def test_the_document_has_the_alarms_own_figures() -> None:
+    told = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text()
+    own = AlarmSettings()
+    for phrase in (
+        f"the median probability of the last {own.minimum:g} s",
+        f"over {own.early_for:g} s or more, are overwhelming: {own.early_at:g}",
+        f"`--clear-at` for {own.clear_after:g} s of scores; or the face or voice was gone for {own.gone_after:g} s",
+        f"doubtful scores for {own.forget_after:g} s",
+        f"for {own.cool_down:g} s after it was cleared",
+        f"until the next one and {HOLD:g} s at most",
+        f"three quarters of the {own.minimum:g} s",
+        f"It looks at {2 * own.minimum:g} s",
+        f"for {own.cool_down + 2 * own.minimum:g} s after any was cleared",
+    ):
+        assert phrase in " ".join(told.split()), phrase
+    assert (SUPPORT, EARLY_SCORES) == (0.75, 3)

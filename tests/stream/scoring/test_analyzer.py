@@ -16,11 +16,11 @@ from media import portrait, scene
 from models import write_models, write_voice
 from truefeed.engines import EngineError, load
 from truefeed.engines.base import WEIGHTS
-from truefeed.engines.stamp import restamp
 from truefeed.stream.faces.quality import REASONS
 from truefeed.stream.scoring.analyzer import Analyzer, ScoreSettings
 from truefeed.stream.scoring.models import Models
 from truefeed.stream.types import AudioChunk, Floats, Frame, Image, Verdict
+from truefeed.train.common.card_file import restamp
 
 DARK, BRIGHT = 0.6, 1.6
 "Factors on the portrait's brightness that the model takes for genuine and for fake."

@@ -14,7 +14,6 @@ import pytest
 from media import scene, write_clip, write_sound
 from models import THRESHOLDS, write_models
 from truefeed.engines import load
-from truefeed.engines.stamp import restamp
 from truefeed.stream.errors import ConfigError
 from truefeed.stream.scan.probe import Found
 from truefeed.stream.scan.scanner import Job, judge
@@ -24,6 +23,7 @@ from truefeed.stream.scoring.models import card_of
 from truefeed.stream.sources import SourceOptions
 from truefeed.stream.sources.file import FileSource
 from truefeed.stream.types import Frame
+from truefeed.train.common.card_file import restamp
 from truefeed.train.eval import calibrate, evaluate
 from truefeed.train.eval.observe import observe, scorer_key
 from truefeed.train.eval.replay import Judgement, outcome
