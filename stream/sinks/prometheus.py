@@ -1,4 +1,4 @@
-"""Figures for Prometheus, and two addresses for whoever restarts what hangs. Standard library only, loopback only."""
+"""Figures for Prometheus, and two addresses for whoever restarts what hangs. Loopback only."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ import json
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import accumulate
 from typing import Any, get_args
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from ..errors import ConfigError
 from ..redaction import encodable, redact
@@ -50,7 +57,7 @@ class _Line:
     connection: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Metrics(Sink):
+class Metrics(Sink, Collector):
     """Serves /metrics (Prometheus text), /healthz (the process lives) and /readyz (every source is online or done)."""
 
     def __init__(self, port: int) -> None:
@@ -60,6 +67,8 @@ class Metrics(Sink):
             ConfigError: the port is taken or not allowed.
         """
         self._lines: dict[str, _Line] = {}
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
         self._lock = threading.Lock()
         try:
             self._server = _Server(("127.0.0.1", port), self)
@@ -128,63 +137,70 @@ class Metrics(Sink):
             states: dict[str, str] = {redact(name): line.state for name, line in self._lines.items()}
         return bool(states) and all(state in ("online", "ended") for state in states.values()), states
 
-    def text(self) -> str:
-        """Return the Prometheus text (exposition format 0.0.4)."""
+    def text(self, accept: str = "") -> tuple[bytes, str]:
+        """Return the figures and their content type: Prometheus text, or OpenMetrics where that is what is accepted."""
+        encode, kind = choose_encoder(accept)
+        return encode(self._registry), kind
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every figure as it stands now (the client library's `Collector`)."""
         with self._lock:
-            return "\n".join(self._text()) + "\n"
+            yield from list(self._families())
 
     def _line(self, source: str) -> _Line:
         return self._lines.setdefault(source, _Line())
 
-    def _text(self) -> Iterator[str]:
-        lines = [(f'source="{_escape(redact(name))}"', line) for name, line in self._lines.items()]
-        stats = [(label, line.stats()) for label, line in lines if line.stats is not None]
+    def _families(self) -> Iterator[Metric]:
+        lines = [(encodable(redact(name)), line) for name, line in self._lines.items()]
+        stats = [(name, line.stats()) for name, line in lines if line.stats is not None]
         for name, about in _COUNTERS:
-            rows = [(label, getattr(read, name)) for label, read in stats]
-            yield from _metric(f"{name if name != 'dropped' else 'frames_dropped'}_total", "counter", about, rows)
-        yield from _metric(
-            "frames_scored_total", "counter", "Pictures scored.", [(label, line.scored) for label, line in lines]
-        )
-        alerts = [(f'{label},subject="{s}"', n) for label, line in lines for s, n in line.alerts.items()]
-        yield from _metric("alerts_total", "counter", "Alerts raised.", alerts)
-        standing = [(label, len(line.raised)) for label, line in lines]
-        yield from _metric("alerts_standing", "gauge", "Alerts raised and not yet cleared.", standing)
-        fakes = [(label, line.fake) for label, line in lines]
-        yield from _metric("fake_probability", "gauge", "Of the latest verdict; absent where unknown.", fakes)
-        states = [(f'{label},state="{s}"', int(s == line.state)) for label, line in lines for s in _STATES]
-        yield from _metric("stream_state", "gauge", "1 for the state that the stream is in.", states)
+            shown = "frames_dropped" if name == "dropped" else name
+            yield from _counter(shown, about, [((source,), getattr(read, name)) for source, read in stats])
+        yield from _counter("frames_scored", "Pictures scored.", [((source,), line.scored) for source, line in lines])
+        alerts = [((source, subject), n) for source, line in lines for subject, n in line.alerts.items()]
+        yield from _counter("alerts", "Alerts raised.", alerts, ("source", "subject"))
+        standing = [((source,), len(line.raised)) for source, line in lines]
+        yield from _gauge("alerts_standing", "Alerts raised and not yet cleared.", standing)
+        fakes = [((source,), line.fake) for source, line in lines]
+        yield from _gauge("fake_probability", "Of the latest verdict; absent where unknown.", fakes)
+        states = [((source, state), int(state == line.state)) for source, line in lines for state in _STATES]
+        yield from _gauge("stream_state", "1 for the state that the stream is in.", states, ("source", "state"))
         now = time.monotonic()
-        ages = [(label, None if line.arrived is None else now - line.arrived) for label, line in lines]
-        yield from _metric("frame_age_seconds", "gauge", "Since the newest picture arrived.", ages)
+        ages = [((source,), None if line.arrived is None else now - line.arrived) for source, line in lines]
+        yield from _gauge("frame_age_seconds", "Since the newest picture arrived.", ages)
         for name, kind, about in _CONNECTION:
-            rows = [(label, line.connection.get(name)) for label, line in lines]
-            yield from _metric(f"webrtc_{name}{'_total' if kind == 'counter' else ''}", kind, about, rows)
-        yield from _histogram(lines)
+            rows = [((source,), line.connection.get(name)) for source, line in lines]
+            yield from (_counter if kind == "counter" else _gauge)(f"webrtc_{name}", about, rows)
+        yield _latency(lines)
 
 
-def _metric(name: str, kind: str, about: str, rows: list[tuple[str, Any]]) -> Iterator[str]:
-    known = [(label, value) for label, value in rows if value is not None]
-    if known:
-        yield f"# HELP truefeed_{name} {about}"
-        yield f"# TYPE truefeed_{name} {kind}"
-        yield from (f"truefeed_{name}{{{label}}} {value:.10g}" for label, value in known)
+_Rows = Sequence[tuple[tuple[str, ...], float | None]]
+"Values of labels, and the figure; None where it is not known."
 
 
-def _histogram(lines: list[tuple[str, _Line]]) -> Iterator[str]:
-    name = "truefeed_verdict_latency_seconds"
-    yield f"# HELP {name} From the arrival of a picture to its verdict."
-    yield f"# TYPE {name} histogram"
-    for label, line in lines:
-        total = 0
-        for bound, count in zip((*_BUCKETS, None), line.buckets, strict=True):
-            total += count
-            yield f'{name}_bucket{{{label},le="{"+Inf" if bound is None else bound}"}} {total}'
-        yield f"{name}_sum{{{label}}} {line.latency:.6f}"
-        yield f"{name}_count{{{label}}} {total}"
+def _counter(name: str, about: str, rows: _Rows, labels: Sequence[str] = ("source",)) -> Iterator[Metric]:
+    yield from _filled(CounterMetricFamily(f"truefeed_{name}", about, labels=labels), rows)
 
 
-def _escape(value: str) -> str:
-    return encodable(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _gauge(name: str, about: str, rows: _Rows, labels: Sequence[str] = ("source",)) -> Iterator[Metric]:
+    yield from _filled(GaugeMetricFamily(f"truefeed_{name}", about, labels=labels), rows)
+
+
+def _filled(family: CounterMetricFamily | GaugeMetricFamily, rows: _Rows) -> Iterator[Metric]:
+    for labels, value in rows:
+        if value is not None:
+            family.add_metric(labels, value)
+    if family.samples:
+        yield family
+
+
+def _latency(lines: Sequence[tuple[str, _Line]]) -> Metric:
+    about = "From the arrival of a picture to its verdict."
+    family = HistogramMetricFamily("truefeed_verdict_latency_seconds", about, labels=("source",))
+    bounds = [*map(str, _BUCKETS), "+Inf"]
+    for source, line in lines:
+        family.add_metric((source,), list(zip(bounds, accumulate(line.buckets), strict=True)), line.latency)
+    return family
 
 
 class _Server(ThreadingHTTPServer):
@@ -204,20 +220,19 @@ class _Handler(BaseHTTPRequestHandler):
         metrics = self.server.metrics
         path = self.path.partition("?")[0]
         if path == "/metrics":
-            self._answer(200, metrics.text(), "text/plain; version=0.0.4; charset=utf-8")
+            self._answer(200, *metrics.text(self.headers.get("Accept", "")))
         elif path == "/healthz":
-            self._answer(200, "ok\n", "text/plain; charset=utf-8")
+            self._answer(200, b"ok\n", "text/plain; charset=utf-8")
         elif path == "/readyz":
             ready, states = metrics.ready()
             body = json.dumps({"ready": ready, "streams": states}, ensure_ascii=False) + "\n"
-            self._answer(200 if ready else 503, body, "application/json")
+            self._answer(200 if ready else 503, encodable(body).encode(), "application/json")
         else:
-            self._answer(404, "there are /metrics, /healthz and /readyz\n", "text/plain; charset=utf-8")
+            self._answer(404, b"there are /metrics, /healthz and /readyz\n", "text/plain; charset=utf-8")
 
     do_HEAD = do_GET  # noqa: N815
 
-    def _answer(self, code: int, text: str, kind: str) -> None:
-        body = encodable(text).encode()
+    def _answer(self, code: int, body: bytes, kind: str) -> None:
         self.send_response(code)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))

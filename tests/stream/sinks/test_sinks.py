@@ -28,6 +28,7 @@ import numpy as np
 import pytest
 from media import write_clip
 from models import write_models
+from prometheus_client.parser import text_string_to_metric_families
 from truefeed.stream.errors import ConfigError
 from truefeed.stream.scoring.models import Models
 from truefeed.stream.sinks.base import Sink, Sinks
@@ -561,23 +562,49 @@ def test_metrics_are_prometheus_text(metrics: Metrics) -> None:
     assert code == 200
     label = 'source="a \\"cam\\"\\\\x"'
     values = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
-    assert values[f"truefeed_frames_read_total{{{label}}}"] == "120"
-    assert values[f"truefeed_frames_dropped_total{{{label}}}"] == "7"
-    assert values[f"truefeed_frames_scored_total{{{label}}}"] == "4"
-    assert values[f"truefeed_reconnects_total{{{label}}}"] == "2"
-    assert values[f'truefeed_alerts_total{{{label},subject="face"}}'] == "1"
-    assert values[f"truefeed_alerts_standing{{{label}}}"] == "1"
-    assert values[f'truefeed_stream_state{{{label},state="online"}}'] == "1"
-    assert values[f'truefeed_stream_state{{{label},state="stalled"}}'] == "0"
+    assert values[f"truefeed_frames_read_total{{{label}}}"] == "120.0"
+    assert values[f"truefeed_frames_dropped_total{{{label}}}"] == "7.0"
+    assert values[f"truefeed_frames_scored_total{{{label}}}"] == "4.0"
+    assert values[f"truefeed_reconnects_total{{{label}}}"] == "2.0"
+    assert values[f'truefeed_alerts_total{{{label},subject="face"}}'] == "1.0"
+    assert values[f"truefeed_alerts_standing{{{label}}}"] == "1.0"
+    assert values[f'truefeed_stream_state{{{label},state="online"}}'] == "1.0"
+    assert values[f'truefeed_stream_state{{{label},state="stalled"}}'] == "0.0"
     assert float(values[f"truefeed_frame_age_seconds{{{label}}}"]) >= 0
     name = "truefeed_verdict_latency_seconds"
-    buckets = [int(value) for key, value in values.items() if key.startswith(f"{name}_bucket")]
+    buckets = [float(value) for key, value in values.items() if key.startswith(f"{name}_bucket")]
     assert buckets == sorted(buckets)
-    assert buckets[-1] == int(values[f"{name}_count{{{label}}}"]) == 4
-    assert values[f'{name}_bucket{{{label},le="0.05"}}'] == "2"
+    assert buckets[-1] == float(values[f"{name}_count{{{label}}}"]) == 4
+    assert values[f'{name}_bucket{{le="0.05",{label}}}'] == "2.0"
     assert float(values[f"{name}_sum{{{label}}}"]) == pytest.approx(9.165)
     typed = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
     assert len(typed) == len(set(typed))
+
+
+def test_metrics_are_read_by_the_clients_own_parser(metrics: Metrics) -> None:
+    metrics.state("cam", StateChange("online"))
+    metrics.verdict(VERDICT, frame(1.0))
+    metrics.stats("cam", {"jitter_ms": 3.5, "pli": 2, "loss": None})
+    metrics.verdict(replace(VERDICT, source="gone"), frame(1.0))
+    metrics.forget("gone")
+    families = {family.name: family for family in text_string_to_metric_families(get(metrics.port, "/metrics")[1])}
+    assert {name: family.type for name, family in families.items()} == {
+        "truefeed_frames_scored": "counter",
+        "truefeed_alerts": "counter",
+        "truefeed_alerts_standing": "gauge",
+        "truefeed_fake_probability": "gauge",
+        "truefeed_stream_state": "gauge",
+        "truefeed_frame_age_seconds": "gauge",
+        "truefeed_webrtc_jitter_ms": "gauge",
+        "truefeed_webrtc_pli": "counter",
+        "truefeed_verdict_latency_seconds": "histogram",
+    }
+    assert {sample.labels["source"] for family in families.values() for sample in family.samples} == {"cam"}
+    request = urllib.request.Request(f"http://127.0.0.1:{metrics.port}/metrics")
+    request.add_header("Accept", "application/openmetrics-text; version=1.0.0")
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+        assert answer.read().endswith(b"# EOF\n")
 
 
 def test_what_is_not_known_is_absent(metrics: Metrics) -> None:
