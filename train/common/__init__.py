@@ -1,1 +1,1 @@
-"""What every training shares: the loop, its curve, metrics with intervals, and training on several GPUs (`ddp`)."""
+"""What every training shares: the loop, its curve and progress, metrics with intervals, several GPUs (`ddp`)."""
