@@ -6,6 +6,7 @@ TruefeedError
         SourceAuthError(PermissionError)
     MissingExtraError(ImportError)           an optional package is absent; the message names the extra
     ConfigError(ValueError)             a setting or a configuration file is wrong
+    ScoringError(RuntimeError)          the scores of one source failed again and again; the others go on
     EngineError(RuntimeError)           lives in truefeed.engines, below this package
 
 Each is also the built-in error a caller would expect. Messages name the file or the URL with credentials removed
@@ -36,6 +37,10 @@ class MissingExtraError(TruefeedError, ImportError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"{package} is not installed: pip install 'truefeed[{extra}]'")
+
+
+class ScoringError(TruefeedError, RuntimeError):
+    """The scoring of one source failed again and again."""
 
 
 class ConfigError(TruefeedError, ValueError):

@@ -168,6 +168,8 @@ class Alert:
     "The folder of the evidence, where it is kept."
     participant: str | None = None
     "Whose, in a room of several."
+    detail: str = ""
+    "Why it was cleared, where it was not by what was seen or heard."
 
 
 @dataclass(frozen=True, slots=True)

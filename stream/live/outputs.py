@@ -123,6 +123,8 @@ class Outputs:
             self._own.remove(sinks)
             self._gone_lost = self._gone_lost or bool(sinks.lost)
             sinks.close_all_but((*self._shared, self._window))
+        if self._window is not None:
+            self._window.remove(name)
         if self._metrics is not None:
             self._metrics.forget(name)
 

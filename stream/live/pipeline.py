@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from ...engines import Engine
 from ..config.settings import StreamSettings
+from ..errors import ScoringError
 from ..scoring.alarm import Alarm, AlarmSettings
 from ..scoring.analyzer import Analyzer
 from ..scoring.models import Models
@@ -23,6 +24,8 @@ _AT_ONCE = 64
 "Items taken from one source before the next has its turn."
 _LATENCIES = 10_000
 "Verdicts over which the latency is summed up: enough for the tail, and flat over weeks."
+_FAILURES = 3
+"Pictures or pieces of sound in a row whose scoring fails before the source is given up."
 STATS_EVERY = 5.0
 "Figures of a WebRTC connection are told so often, s."
 
@@ -66,6 +69,7 @@ class Line:
         self._voice: VoiceVerdict | None = None
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
         self._scored = 0
+        self._failures: Counter[type[Frame | AudioChunk]] = Counter()
         self._gap = self._summed = False
         self._state: StreamState = "connecting"
         self._seen_video = False
@@ -89,24 +93,42 @@ class Line:
                 self._end()
             elif item is None:
                 return count > 0
-            elif isinstance(item, Frame):
-                self._frame(item)
-                return True
+            elif isinstance(item, (Frame, AudioChunk)):
+                self._judge(item)
+                if isinstance(item, Frame):
+                    return True
             else:
                 self._other(item)
         return True
 
-    def _other(self, item: AudioChunk | StateChange | End) -> None:
-        if isinstance(item, AudioChunk):
-            self._sound(item)
-        elif isinstance(item, End):
+    def _other(self, item: StateChange | End) -> None:
+        if isinstance(item, End):
             self._end()
-        else:
-            if item.state in ("stalled", "retrying"):
-                # The first picture after the gap says so too, but on a slow machine that one may be dropped.
-                self._gap = True
-            self._state = item.state
-            self._sink.state(self.name, replace(item, participant=self.participant))
+            return
+        if item.state in ("stalled", "retrying"):
+            # The first picture after the gap says so too, but on a slow machine that one may be dropped.
+            self._gap = True
+        elif item.state == "ended":
+            self._clear_alerts()
+        self._state = item.state
+        self._sink.state(self.name, replace(item, participant=self.participant))
+
+    def _judge(self, item: Frame | AudioChunk) -> None:
+        """Score; what fails is left out and starts the windows anew, and ends this line alone if it goes on failing."""
+        try:
+            if isinstance(item, Frame):
+                self._frame(item)
+            else:
+                self._sound(item)
+        except Exception as error:  # whatever an engine, OpenCV or a fault of ours raised: the other sources go on
+            self._failures[type(item)] += 1
+            self._gap = True
+            if self._failures[type(item)] >= _FAILURES:
+                self.error = ScoringError(f"{self.name}: scoring failed {_FAILURES} times in a row: {error}")
+                self.error.__cause__ = error
+                self._end()
+            else:
+                self._analyzer.reset()
 
     def _poll(self) -> Frame | AudioChunk | StateChange | End | None:
         try:
@@ -129,6 +151,7 @@ class Line:
         if verdict is None:
             self._sink.frame(self.name, frame)
             return
+        self._failures.pop(Frame, None)
         self._scored += 1
         if verdict.latency is not None:
             self._latencies.append(verdict.latency)
@@ -138,6 +161,7 @@ class Line:
         voice = self._analyzer.audio(chunk)
         if voice is None:
             return
+        self._failures.pop(AudioChunk, None)
         self._voice = voice
         if self._seen_video or self._over(voice.t):
             return
@@ -180,10 +204,16 @@ class Line:
         if self._summed:
             return
         self._summed = True
+        self._clear_alerts()
         if self._state != "ended" and self.error is None:
             self._sink.state(self.name, StateChange("ended", "stopped", time.monotonic(), self.participant))
         who = {} if self.participant is None else {"participant": self.participant}
         self._sink.summary(self.name, {**self.summary(), **who})
+
+    def _clear_alerts(self) -> None:
+        """No alert outlives its source: whoever was told of one is told that nothing more will come of it."""
+        for alert in self._alarm.end(self.name, "the source has ended"):
+            self._sink.alert(replace(alert, participant=self.participant))
 
     def summary(self) -> dict[str, Any]:
         """Return what the line did, for the summary event."""

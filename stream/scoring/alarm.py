@@ -115,6 +115,15 @@ class Alarm:
         self._judge_stream(verdict, alerts)
         return alerts
 
+    def end(self, source: str, why: str) -> list[Alert]:
+        """Clear what stands, as the source has ended: nothing will come that could; why goes into the alerts."""
+        alerts = []
+        for name, subject in self._subjects.items():
+            if subject.raised and self._t is not None:
+                subject.clear(self._t)
+                alerts.append(Alert(source, False, name, subject.probability, self._t, detail=why))
+        return alerts
+
     def _judge(self, name: str, settings: AlarmSettings, score: _Score, verdict: Verdict, alerts: list[Alert]) -> None:
         subject = self._subjects.setdefault(name, _Subject(settings))
         self._note(name, subject, subject.add(score), verdict, alerts)
@@ -131,16 +140,25 @@ class Alarm:
             if name == "stream" or not subject.gone(verdict.t):
                 continue
             if subject.raised:
-                self._note(name, subject, subject.clear(verdict.t), verdict, alerts)
+                self._note(name, subject, subject.clear(verdict.t), verdict, alerts, why="not seen any more")
             elif not subject.cooling(verdict.t):
                 del self._subjects[name]
 
-    def _note(self, name: str, subject: _Subject, change: bool | None, verdict: Verdict, alerts: list[Alert]) -> None:
+    def _note(
+        self,
+        name: str,
+        subject: _Subject,
+        change: bool | None,
+        verdict: Verdict,
+        alerts: list[Alert],
+        *,
+        why: str = "",
+    ) -> None:
         if change is None:
             return
         if not change:
             self._quiet_until = verdict.t + self.settings.cool_down + self._stream_settings.minimum
-        alerts.append(Alert(verdict.source, change, name, subject.probability, verdict.t))
+        alerts.append(Alert(verdict.source, change, name, subject.probability, verdict.t, detail=why))
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,8 @@ class Human(Sink):
 
     def alert(self, alert: Alert) -> None:
         if not alert.raised:
-            self._write(f"{clock(alert.t)}  {alert.source}: {alert.subject} no longer looks fake")
+            cleared = f"alert for {alert.subject} over: {alert.detail}" if alert.detail else None
+            self._write(f"{clock(alert.t)}  {alert.source}: {cleared or f'{alert.subject} no longer looks fake'}")
             return
         what = {"voice": "the voice sounds fake", "stream": "the stream as a whole looks fake"}.get(
             alert.subject, f"{alert.subject} looks fake"
@@ -59,6 +60,7 @@ class Human(Sink):
         self._write(f"{clock(alert.t)}  {alarm}  {alert.source}: {what} ({percent(alert.probability)}{kept})")
 
     def summary(self, source: str, stats: Mapping[str, Any]) -> None:
+        self._turns.pop(source, None)  # the lines are shared among those who are still there
         told = [
             f"{stats[key]} {word}{'s' * (plural and stats[key] != 1)}"
             for key, word, plural in (

@@ -54,6 +54,13 @@ class Window(Sink):
         """Make room for a source before its first picture."""
         self._overlay(source)
 
+    def remove(self, source: str) -> None:
+        """Take the tile of a participant who has left out of the window."""
+        self._overlays.pop(source, None)
+        self._last.pop(source, None)
+        self._changed = set(self._overlays)
+        self._canvas = np.zeros((0, 0, 3), np.uint8)
+
     def state(self, source: str, change: StateChange) -> None:
         self._overlay(source).state(change)
         self._redraw(source)

@@ -93,6 +93,7 @@ def alert_event(alert: Alert) -> dict[str, Any]:
         "t": _round(alert.t, 3),
         "evidence": alert.evidence,
         "source": alert.source,
+        **({"detail": alert.detail} if alert.detail else {}),
     } | _who(alert.participant)
 
 

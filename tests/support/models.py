@@ -30,11 +30,13 @@ def write_models(
     calibration: tuple[float, float] = (1.0, 0.0),
     thresholds: Mapping[str, float] = THRESHOLDS,
     quality: Mapping[str, Any] | None = None,
+    batch: int | str = "batch",
 ) -> Path:
     """Write face.onnx and face-window.onnx into folder; return the path of face.onnx, for Models.load(face_model=...).
 
     The logit of a crop is gain * (mean - 127.5) / 127.5 of its RGB; that of a window is the mean over its rows. The
-    embedding is [mean, 0, ..., logit], `width` numbers.
+    embedding is [mean, 0, ..., logit], `width` numbers. With a number for batch the encoder takes just so many crops
+    at a time, and fails on any other.
     """
     common: dict[str, Any] = {
         "name": "brightness",
@@ -47,7 +49,7 @@ def write_models(
     mean = (127.5,) * 3
     face = Card("face", input_size=shape, mean=mean, std=mean, crop_scale=1.05, **common)
     head = Card("face-window", input_size=(rows, width), window=window, rate=rate, **common)
-    _save(folder / "face.onnx", _face(gain, size, width), face)
+    _save(folder / "face.onnx", _face(gain, size, width, batch), face)
     _save(folder / "face-window.onnx", _window(rows, width), head)
     return folder / "face.onnx"
 
@@ -106,7 +108,7 @@ def write_still(path: Path, *, gain: float = 8.0, size: int = 64) -> Path:
     return path
 
 
-def _face(gain: float, size: int, width: int) -> onnx.GraphProto:
+def _face(gain: float, size: int, width: int, batch: int | str) -> onnx.GraphProto:
     spread = np.zeros((1, width), np.float32)
     spread[0, 0], spread[0, -1] = 1.0, gain
     nodes = [
@@ -117,10 +119,10 @@ def _face(gain: float, size: int, width: int) -> onnx.GraphProto:
         helper.make_node("ReduceMean", ["cells"], ["map"], axes=[1], keepdims=0),
     ]
     constants = [numpy_helper.from_array(spread, "spread"), numpy_helper.from_array(np.array([1]), "one")]
-    inputs = [helper.make_tensor_value_info("crops", FLOAT, ["batch", 3, size, size])]
+    inputs = [helper.make_tensor_value_info("crops", FLOAT, [batch, 3, size, size])]
     outputs = [
-        helper.make_tensor_value_info("embedding", FLOAT, ["batch", width]),
-        helper.make_tensor_value_info("map", FLOAT, ["batch", size // 8, size // 8]),
+        helper.make_tensor_value_info("embedding", FLOAT, [batch, width]),
+        helper.make_tensor_value_info("map", FLOAT, [batch, size // 8, size // 8]),
     ]
     return helper.make_graph(nodes, "face", inputs, outputs, constants)
 

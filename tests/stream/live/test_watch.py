@@ -498,3 +498,30 @@ def test_the_guests_of_two_rooms_are_told_of_themselves_alone(clip: Path, tmp_pa
     assert [room.results.sources for room in rooms] == [set(), set()]
     events = [json.loads(line) for line in out.getvalue().splitlines()]
     assert {e["source"] for e in events} == {"one#Ann", "two#Ann"}
+
+
+def test_a_source_whose_scoring_fails_ends_alone(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = write_models(tmp_path, batch=1)
+    pictures = [np.hstack([picture, picture]) for picture in moving_face(3, fps=10, size=(360, 360))]
+    crowd = write_video(tmp_path / "two faces.mp4", pictures, fps=10)
+    code, events, err = _watch(capsys, crowd, clip, "--pace", "fast", "--model", model)
+    assert code == 1
+    assert err.count("scoring failed 3 times in a row") == 1
+    assert str(crowd) in err
+    assert [e["state"] for e in _of(events, "stream", crowd)] == ["online", "ended"]
+    assert _of(events, "summary", clip)[0]["frames_read"] == 40
+    assert _of(events, "verdict", clip)
+
+
+def test_no_alert_outlives_its_source(brightness: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bright = [np.clip(picture * 1.7, 0, 255).astype(np.uint8) for picture in moving_face(5, fps=5)]
+    path = write_video(tmp_path / "bright.mp4", bright, fps=5)
+    code, events, _ = _watch(capsys, path, "--pace", "fast", "--model", brightness)
+    assert code == 0
+    assert [(e["raised"], e["subject"], e.get("detail")) for e in _of(events, "alert")] == [
+        (True, "face 1", None),
+        (False, "face 1", "the source has ended"),
+    ]
+    assert [e["event"] for e in events][-3:] == ["alert", "stream", "summary"]

@@ -322,3 +322,17 @@ def test_the_document_has_the_alarms_own_figures() -> None:
     ):
         assert phrase in " ".join(told.split()), phrase
     assert (SUPPORT, EARLY_SCORES) == (0.75, 3)
+
+
+def test_the_end_of_a_source_clears_what_stands() -> None:
+    alarm = Alarm()
+    run(alarm, 0, 5, {1: 0.95, 2: 0.05})
+    (alert,) = alarm.end("cam", "the source has ended")
+    assert (alert.raised, alert.subject, alert.detail, alert.t) == (False, "face 1", "the source has ended", 4.9)
+    assert alarm.raised == ()
+    assert alarm.end("cam", "the source has ended") == []
+
+
+def test_an_alert_of_a_face_that_left_says_so() -> None:
+    alerts = run(Alarm(), 0, 12, lambda t: {1: 0.95 if t < 5 else None, 2: 0.05})
+    assert [(alert.raised, alert.detail) for alert in alerts] == [(True, ""), (False, "not seen any more")]

@@ -41,6 +41,9 @@ while not window.done and time.monotonic() < end:
         t = number / 10
         frame = Frame(np.full((360, 640, 3), 128, np.uint8), t, time.monotonic())
         window.verdict(Verdict(name, t, 0.93, status, (), 0.1, (face,), 0.04), frame)
+    if number == 3 and "guest" in sys.argv:
+        window.remove("guest")
+        sys.argv.remove("guest")
     if number == 0:
         window.alert(Alert(sys.argv[-1], True, "face 1", 0.93, 0.0))
     number += 1
@@ -134,6 +137,13 @@ def test_several_sources_share_the_window(screen: str, tmp_path: Path) -> None:
         assert area(image, GREEN) > 100
         assert area(image, RED) > 1000
         assert len(xdotool(screen, "search", "--name", "^truefeed").split()) == 1
+
+
+def test_who_has_left_leaves_no_tile_and_no_alert(screen: str, tmp_path: Path) -> None:
+    with shown(screen, "real", "guest"):  # the alert is the guest's, who is gone before the picture is taken
+        image = wait_for_area(screen, tmp_path / "screen.png", GREEN, 500)
+        assert area(image, RED) == 0
+        assert area(image, (128, 128, 128)) > 200_000  # the one who stays has the window to itself
 
 
 def test_closing_the_window_is_an_end(screen: str) -> None:

@@ -163,6 +163,26 @@ def test_many_sources_share_the_lines() -> None:
     assert all(sum(f"cam{number}" in line for line in lines[4:]) >= 4 for number in range(1, 4))
 
 
+def test_those_who_have_left_take_no_lines() -> None:
+    out, now = io.StringIO(), Clock()
+    sink = Human(out, clock=now)
+    for number in range(20):
+        sink.verdict(replace(VERDICT, source=f"guest{number}"), None)
+        sink.summary(f"guest{number}", {})
+    out.truncate(0)
+    for i in range(50):
+        now.now = 110 + i / 10
+        sink.verdict(replace(VERDICT, t=i / 10), None)
+    assert len(out.getvalue().splitlines()) == 5
+
+
+def test_an_alert_that_ends_with_its_source_is_not_called_genuine() -> None:
+    out = io.StringIO()
+    Human(out).alert(replace(DOWN, detail="the source has ended"))
+    assert "over: the source has ended" in out.getvalue()
+    assert "no longer looks fake" not in out.getvalue()
+
+
 def test_a_line_says_what_is_known_in_words() -> None:
     out = io.StringIO()
     sink = Human(out, every=0)
