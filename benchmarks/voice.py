@@ -27,7 +27,7 @@ from truefeed.stream.sources.base import SourceOptions
 from truefeed.stream.sources.microphone import MicrophoneSource
 from truefeed.stream.types import Alert, AudioChunk, Floats, Verdict, VoiceVerdict
 from truefeed.train.voice.dataset import read
-from truefeed.train.voice.live_engine import joined
+from truefeed.train.voice.live import joined
 
 _MODULES = (
     "module-native-protocol-unix auth-anonymous=1",

@@ -20,7 +20,7 @@ from truefeed.engines import WEIGHTS, load
 from truefeed.stream.audio import RATE, VoiceScorer
 from truefeed.stream.types import AudioChunk, Floats
 from truefeed.train.voice.dataset import read
-from truefeed.train.voice.live_engine import joined
+from truefeed.train.voice.live import joined
 
 LIVE_RATE, CHUNK = 48_000, 960
 

@@ -15,7 +15,7 @@ usage: truefeed export [face|still|voice|int8] [options]
 
   face   the face model to ONNX, proved against the network (the default)
   still  the model of synthesised faces in still pictures, likewise
-  voice  the voice model to ONNX, likewise
+  voice  the two networks that the voice model hears with, to ONNX
   int8   an 8-bit variant of a face model in ONNX, with a report of what that changes
   --to   a TensorRT or TensorRT-RTX plan of a model in ONNX: FILE.plan and its key FILE.plan.json
 

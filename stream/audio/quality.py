@@ -26,6 +26,8 @@ class SoundLimits:
     "Between loud and soft blocks; speech in quiet has 25 to 45, at 5 dB over steady noise about 8."
     max_clipped: float = 0.005
     "Share of samples within 3% of the peak; speech as spoken has under 0.001."
+    narrow_db: float = -38.0
+    "Of 4.3 to 7 kHz over 0.3 to 3.4 kHz: a telephone's band has -66 to -40 there, speech in a wider one -33 to 0."
     tonal_db: float = 7.5
     "Spread of the short-time spectrum about its own trend, dB: noise has 5.6 (a Rayleigh magnitude), music 8 to 15."
     noisy_db: float = 6.3
@@ -45,6 +47,8 @@ def doubts(samples: Floats, speech: npt.NDArray[np.bool_], limits: SoundLimits) 
         reasons.append("noise")
     if _clipped(samples) > limits.max_clipped:
         reasons.append("clipped")
+    if _reach_db(samples) < limits.narrow_db:
+        reasons.append("narrow-line")
     return tuple(reasons)
 
 
@@ -70,6 +74,17 @@ def _clipped(samples: Floats) -> float:
     """Share of samples near the window's own peak, so that clipping before a volume control is found too."""
     peak = float(np.abs(samples).max(initial=0.0))
     return float(np.mean(np.abs(samples) >= 0.97 * peak)) if peak > 0.02 else 0.0
+
+
+def _reach_db(samples: Floats) -> float:
+    """Power beyond a telephone's band, in the blocks that have most of it, over the mean power within, dB."""
+    count = len(samples) // BLOCK
+    blocks = samples[: count * BLOCK].reshape(count, BLOCK) * np.hanning(BLOCK)
+    power = np.abs(np.fft.rfft(blocks, axis=1)) ** 2
+    hertz = np.fft.rfftfreq(BLOCK, 1 / 16000)
+    within = power[:, (hertz > 300) & (hertz < 3400)].sum(1).mean()
+    beyond = np.quantile(power[:, (hertz > 4300) & (hertz < 7000)].sum(1), 0.9)
+    return float(10 * np.log10((beyond + 1e-20) / (within + 1e-20)))
 
 
 def _spread_db(samples: Floats) -> float:

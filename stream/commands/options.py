@@ -227,7 +227,12 @@ def _model(command: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE",
         help="face model: fast (default), accurate, or a file or folder of your own",
     )
-    group.add_argument("--voice-model", type=_as(path), metavar="FILE", help="another voice model than the shipped one")
+    group.add_argument(
+        "--voice-model",
+        type=_as(path),
+        metavar="NAME|FILE",
+        help="fast or accurate (default), or a file or folder of your own",
+    )
 
 
 def _scan(command: argparse.ArgumentParser) -> None:

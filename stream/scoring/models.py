@@ -13,7 +13,8 @@ from ..faces import Detector, open_detector
 FACES = {"fast": "face.onnx", "accurate": "face-accurate.onnx"}
 "The shipped face models by name; the second takes more time."
 STILL = "face-still.onnx"
-VOICE = "voice.onnx"
+VOICES = {"fast": "voice.onnx", "accurate": "voice-accurate.onnx"}
+"The shipped voice models by name; the second takes more time."
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -49,7 +50,7 @@ class Models:
             face_model: a name of FACES (None: `fast`), a folder with face.onnx, as `truefeed train video` writes it, or
                 a file, whose temporal model lies beside it as NAME-window.SUFFIX. On a CPU its eight-bit variant
                 NAME-int8.SUFFIX is taken, where that lies there.
-            voice_model: instead of the shipped one: a file, or a folder with voice.onnx.
+            voice_model: a name of VOICES (None: `accurate` where it is there), a file, or a folder with voice.onnx.
             stills: True also loads the model of synthesised faces: the shipped one, or NAME-still.onnx where it lies
                 beside another face model.
             threads: intra-op threads on a CPU.
@@ -68,8 +69,8 @@ class Models:
         window = _load(window_path, "face-window", beside, threads)
         _fit(path, made_of, window_path, window)
         voice = None
-        if voice_model is not None or (WEIGHTS / VOICE).is_file():
-            voice_path = _inside("--voice-model", Path(voice_model or WEIGHTS / VOICE), VOICE)
+        voice_path = voice_file(voice_model)
+        if voice_model is not None or voice_path.is_file():
             voice = _load(voice_path, "voice", beside, threads)
             if len(card_of(voice).input_size) != 2:
                 raise EngineError(f"{voice_path}: hears whole windows, as truefeed did before: export the voice anew")
@@ -115,6 +116,21 @@ def _inside(option: str, path: Path, name: str) -> Path:
     if not (path / name).is_file():
         raise ConfigError(f"{option} {path}: there is no {name} in this folder")
     return path / name
+
+
+def voice_file(voice_model: str | Path | None) -> Path:
+    """Return the file of a voice model given as in Models.load. Raises ConfigError for an unknown name."""
+    if voice_model is None:
+        accurate = WEIGHTS / VOICES["accurate"]
+        return accurate if accurate.is_file() else WEIGHTS / VOICES["fast"]
+    name = str(voice_model)
+    if name in VOICES:
+        return WEIGHTS / VOICES[name]
+    if not Path(name).suffix and not Path(name).exists():
+        raise ConfigError(
+            f"--voice-model {name}: neither {' nor '.join(VOICES)}, a folder of a model nor an .onnx file"
+        )
+    return _inside("--voice-model", Path(name), VOICES["fast"])
 
 
 def int8_file(face: Path) -> Path:

@@ -16,6 +16,7 @@ _WORDS = {
     "music": "music",
     "noise": "noise",
     "clipped": "clipped sound",
+    "narrow-line": "a telephone's narrow band",
 }
 
 

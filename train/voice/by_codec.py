@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -21,40 +20,12 @@ from ...engines import Engine, load
 from ...stream.audio import RATE, level
 from ...stream.errors import ConfigError
 from ...stream.scoring.models import card_of
-from ...stream.types import Floats
-from .channels import band, lossy, noisy, room, through
 from .dataset import Clip, dev
+from .features import DRAWN, LINES, Line
 from .score import logit
 from .tables import Answers, cell
 
 SECONDS = 2.0
-Line = Callable[[Floats, np.random.Generator], Floats]
-
-
-def _codec(name: str, bits: int, lost: float = 0.0) -> Line:
-    def line(samples: Floats, rng: np.random.Generator) -> Floats:
-        out = through(samples, name, bits)
-        return lossy(out, lost, rng) if lost else out
-
-    return line
-
-
-LINES: dict[str, Line] = {
-    "as it comes": lambda samples, rng: samples,
-    "Opus 24 kbit/s": _codec("libopus", 24_000),
-    "Opus 12 kbit/s": _codec("libopus", 12_000),
-    "Opus 16 kbit/s, 5% loss": _codec("libopus", 16_000, 0.05),
-    "Opus 16 kbit/s, 10% loss": _codec("libopus", 16_000, 0.1),
-    "MP3 32 kbit/s": _codec("libmp3lame", 32_000),
-    "AAC 32 kbit/s": _codec("aac", 32_000),
-    "G.722": _codec("g722", 64_000),
-    "mu-law": _codec("pcm_mulaw", 64_000),
-    "AMR-NB 12.2 kbit/s": _codec("libopencore_amrnb", 12_200),
-    "AMR-NB 5.9 kbit/s": _codec("libopencore_amrnb", 5_900),
-    "a room": room,
-    "noise, 8 to 45 dB": noisy,
-    "band edges": band,
-}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -67,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     clips = [clip for clip in dev(args.dataset) if clip.samples.shape[1] >= SECONDS * RATE]
     if len({clip.fake for clip in clips}) < 2:
         raise ConfigError(f"{args.dataset}: no genuine or no spoof `dev` clip with {SECONDS:g} s of speech")
-    results = {name: through_line(engine, clips, line) for name, line in LINES.items()}
+    results = {name: through_line(engine, clips, line) for name, line in LINES.items() if name != DRAWN}
     genuine = sum(not clip.fake for clip in clips)
     sys.stdout.write(f"{genuine} genuine and {len(clips) - genuine} spoof clips\n\n")
     sys.stdout.write("| line | AUC [95%] / EER | genuine called fake | spoof called fake |\n|---|---|---|---|\n")

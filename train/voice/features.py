@@ -1,14 +1,10 @@
-"""Windows of the clips, sent through channels and the front end; computed once and kept.
-
-The windows to learn from are cut to lengths drawn alike for both labels, those to be asked about to one length: in the
-data genuine files are longer than spoof ones, and a mean over time can tell how long it went on.
-"""
+"""What a front end makes of clips, second by second, as they come and behind lines; computed once and kept."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from zlib import crc32
@@ -17,110 +13,98 @@ import numpy as np
 import numpy.typing as npt
 
 from ...engines import Engine
-from ...stream.audio import RATE
+from ...stream.atomic import replacing
+from ...stream.audio.preprocess import level
+from ...stream.sinks.text import clock
 from ...stream.types import Floats
-from .channels import disturbed, lossy, through
-from .dataset import VERSIONS, Clip
-from .folds import held
-from .score import LEAST, window_row
+from .channels import band, coded, disturbed, lossy, noisy, room, through
+from .dataset import Clip
+from .score import moments, row
 
-DRAWS = 2
-"Windows of each clip to learn from, the first one clean; a copy has one, through the very channel of the original's."
-LENGTHS = (RATE, 2 * RATE)
-"Samples; spoof clips of three seconds are few."
-COPIES = 3
-"Kinds of copies, of five, that are taken of each clip."
-LEARN = "learn"
-TWO, ONE, HALF, FOUR, OPUS = "2 s", "1 s", "0.5 s", "4 s", "2 s, Opus 16 kbit/s, 5% loss"
-ASKED = {TWO: 2.0, ONE: 1.0, HALF: 0.5, FOUR: 4.0, OPUS: 2.0}
-"Names of what a clip is asked about, and the seconds at its start that are heard."
+Line = Callable[[Floats, np.random.Generator], Floats]
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Rows of windows."""
+def _codec(name: str, bits: int, lost: float = 0.0) -> Line:
+    def line(samples: Floats, rng: np.random.Generator) -> Floats:
+        out = through(samples, name, bits)
+        return lossy(out, lost, rng) if lost else out
 
-    values: npt.NDArray[np.float16]
-    "(n, ROW)."
-    clip: npt.NDArray[np.int64]
-    "(n,), index of the clip that each came from."
-    part: npt.NDArray[np.str_]
-    "(n,), LEARN or a name in ASKED."
-
-    def asked(self, name: str, clips: Sequence[int]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
-        """Rows of these clips under a name of ASKED, and whose they are; clips too short for it are not among them."""
-        where = np.flatnonzero((self.part == name) & np.isin(self.clip, clips))
-        return self.values[where].astype(np.float32), self.clip[where]
+    return line
 
 
-def load(clips: Sequence[Clip], front: Engine, folder: Path, without: int | None) -> Rows:
-    """Compute, or read what an earlier run computed from the same clips with the same front end.
+def _drawn(samples: Floats, rng: np.random.Generator) -> Floats:
+    """Send samples through what `channels` draws: a codec three times out of four, a disturbance three out of five."""
+    out = coded(samples, rng) if rng.random() < 0.75 else samples
+    return disturbed(out, rng) if rng.random() < 0.6 else out
 
-    Args:
-        clips: all of them.
-        front: samples to moments.
-        folder: of the cache.
-        without: half of the folds that the front end was trained without: asked about are what these folds hold out,
-            or the `dev` clips for None.
+
+CLEAN, DRAWN, OPUS = "as it comes", "drawn", "Opus 16 kbit/s, 5% loss"
+LINES: dict[str, Line] = {
+    CLEAN: lambda samples, rng: samples,
+    "Opus 24 kbit/s": _codec("libopus", 24_000),
+    "Opus 12 kbit/s": _codec("libopus", 12_000),
+    OPUS: _codec("libopus", 16_000, 0.05),
+    "Opus 16 kbit/s, 10% loss": _codec("libopus", 16_000, 0.1),
+    "MP3 32 kbit/s": _codec("libmp3lame", 32_000),
+    "AAC 32 kbit/s": _codec("aac", 32_000),
+    "G.722": _codec("g722", 64_000),
+    "mu-law": _codec("pcm_mulaw", 64_000),
+    "AMR-NB 12.2 kbit/s": _codec("libopencore_amrnb", 12_200),
+    "AMR-NB 5.9 kbit/s": _codec("libopencore_amrnb", 5_900),
+    "a room": room,
+    "noise, 8 to 45 dB": noisy,
+    "band edges": band,
+    DRAWN: _drawn,
+}
+"What lies between a mouth and the detector, by name."
+NARROW = frozenset({"mu-law", "AMR-NB 12.2 kbit/s", "AMR-NB 5.9 kbit/s"})
+"Lines of a telephone's band: the live path calls speech behind them uncertain (`narrow-line`)."
+
+
+def behind(clip: Clip, line: str) -> Floats:
+    """Return a clip's speech (n,) behind a line, levelled; drawn by its path, so that all models hear the same."""
+    samples = clip.version(0)
+    if line == CLEAN:
+        return samples
+    rng = np.random.default_rng((crc32(clip.path.encode()), crc32(line.encode())))
+    return level(LINES[line](samples, rng))
+
+
+def hear(clips: Sequence[Clip], engine: Engine, line: str, cache: Path) -> list[Floats]:
+    """Return the moments (seconds, D) of each clip behind a line; kept in a file in the folder `cache`.
+
+    The file is named after the front end, the clips and the line. What is done and what is left is told on stderr.
     """
-    cache = folder / f"rows-{front.sha256[:12]}-{_digest(clips)}.npz"
-    if not cache.exists():
-        rows = compute(clips, front, held(clips, without))
-        folder.mkdir(parents=True, exist_ok=True)
-        np.savez(cache, values=rows.values, clip=rows.clip, part=rows.part)
-    with np.load(cache) as file:
-        return Rows(file["values"], file["clip"], file["part"])
+    names = "\n".join(f"{clip.path} {clip.samples.shape[1]}" for clip in clips)
+    digest = sha256(f"{engine.sha256} {line} {names}".encode()).hexdigest()[:12]
+    path = cache / f"heard-{digest}.npz"
+    if not path.exists():
+        found, begin = [], time.monotonic()
+        for number, clip in enumerate(clips, 1):
+            found.append(moments(engine, behind(clip, line)))
+            if number % 50 == 0 or number == len(clips):
+                left = (time.monotonic() - begin) / number * (len(clips) - number)
+                sys.stderr.write(f"{line}: heard {number} of {len(clips)} clips, {clock(left)} left\n")
+        keep(path, found)
+    with np.load(path) as file:
+        return np.split(file["moments"], np.cumsum(file["counts"])[:-1])
 
 
-def _digest(clips: Sequence[Clip]) -> str:
-    """Name a list of clips, whose indices the rows are kept under: other folders, other rows."""
-    names = (f"{clip.path} {clip.family} {clip.split} {clip.samples.shape[1]}\n" for clip in clips)
-    return sha256("".join(names).encode()).hexdigest()[:8]
+def keep(path: Path, found: Sequence[Floats]) -> None:
+    """Write moments at once or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
+        np.savez(part, moments=np.concatenate(found).astype(np.float32), counts=[len(each) for each in found])
 
 
-def compute(clips: Sequence[Clip], front: Engine, asked: frozenset[int], names: Collection[str] = tuple(ASKED)) -> Rows:
-    """Compute the rows to learn from of the training clips, and those under `names` of the clips in `asked`."""
-    values, index, parts = [], [], []
-    for number, clip in enumerate(clips):
-        for part, window in [*_lessons(clip), *(_questions(clip, names) if number in asked else ())]:
-            values.append(window_row(front, window).astype(np.float16))
-            index.append(number)
-            parts.append(part)
-        if number % 100 == 99:
-            sys.stderr.write(f"windows of {number + 1} of {len(clips)} clips\n")
-    return Rows(np.nan_to_num(np.stack(values)), np.array(index), np.array(parts))
-
-
-def _lessons(clip: Clip) -> Iterator[tuple[str, Floats]]:
-    if clip.split != "train":
-        return
-    total = clip.samples.shape[1]
-    draws: Sequence[int] = range(DRAWS)
-    if clip.family.startswith("copy-"):
-        key = crc32(f"{clip.path} {clip.family}".encode())
-        if key % 5 >= COPIES:
-            return
-        draws = [key // 5 % DRAWS]
-    for draw in draws:
-        # Seeded by the path, which a copy shares with its original.
-        rng = np.random.default_rng((crc32(clip.path.encode()), draw))
-        length = min(int(rng.choice(LENGTHS)), max(total // RATE * RATE, LEAST))
-        start, version = int(rng.integers(total - length + 1)), int(rng.integers(VERSIONS))
-        window = clip.version(version if draw else 0)[start : start + length]
-        yield LEARN, disturbed(window, rng) if draw else window
-
-
-def _questions(clip: Clip, names: Collection[str]) -> Iterator[tuple[str, Floats]]:
-    """The start of a clip; all lengths for the clips that are never learnt from, one for the others."""
-    if clip.family.startswith("copy-"):
-        return
-    for name, seconds in ASKED.items():
-        if name not in names or (clip.split == "train" and name not in (TWO, OPUS)):
-            continue
-        window = clip.version(0)[: round(seconds * RATE)]
-        if len(window) < round(min(seconds, 3.0) * RATE):
-            continue
-        if name == OPUS:
-            rng = np.random.default_rng(crc32(clip.path.encode()))
-            window = lossy(through(window, "libopus", 16_000), 0.05, rng)
-        yield name, window
+def windows(heard: Sequence[Floats], length: int, *, every: bool = False) -> tuple[npt.NDArray[np.int64], Floats]:
+    """Return rows (n, D) of windows of `length` s, and of which clip each is: the first one of each clip, or every."""
+    clip, means = [], []
+    for number, moments_ in enumerate(heard):
+        last = len(moments_) - length + 1
+        for start in range(0, last, length) if every else range(min(max(last, 0), 1)):
+            clip.append(number)
+            means.append(moments_[start : start + length].mean(0))
+    size = heard[0].shape[1] if heard else 0
+    rows = row(np.stack(means)) if means else np.zeros((0, size), np.float32)
+    return np.array(clip, np.int64), rows

@@ -2,95 +2,73 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from ...engines import Engine
 from ...stream.audio.preprocess import RATE, level
 from ...stream.types import Floats
-from .front import ROW, row
-from .perceptrons import VoiceNet, VoiceSettings
+from .front import DEPTHS
 
-LEAST = RATE // 2
-"Samples: of a clip shorter than a second the latest half second is heard."
 WINDOW = 8.0
 "Speech that one score of the live path is of, at most, s."
 KNOWN, DOUBT = 2.0, 2.0
 "The calibration is that of KNOWN seconds; what n seconds say weighs as n / (n + DOUBT) beside that."
 
 
-class Reader(nn.Module):
-    """Perceptrons behind moments: what the shipped file holds after the front end.
+def weighed(logits: Floats, seconds: float, even: float) -> Floats:
+    """Weigh logits (n,) of windows by the seconds of speech they are of, as the shipped file does.
 
-    The logits of a few seconds scatter more than those of many, so that the same logit means more after many: Platt's
-    slope rises with the seconds heard (`by_duration`). Its distance from where both answers are as likely is therefore
-    weighed by how many those are.
+    Those of a few seconds scatter more than those of many, so that the same logit means more after many: Platt's slope
+    rises with the seconds heard. The distance from `even`, the logit at which both answers are as likely, counts the
+    more for it.
     """
-
-    def __init__(self, net: nn.Module, even: float = 0.0) -> None:
-        """Take the perceptrons, and the logit at which both answers are as likely."""
-        super().__init__()
-        self.net, self.even = net, even
-
-    def forward(self, moments: Tensor, past: Tensor, count: Tensor) -> Tensor:
-        """Give the logits (B,) of windows.
-
-        Args:
-            moments: (B, ROW) of the latest second of each window.
-            past: (B, ROW), sums of the moments of the seconds before it.
-            count: (B, 1), how many those are.
-        """
-        heard = count + 1
-        logits = self.net(row((moments + past) / heard))
-        gain = heard / (heard + DOUBT) * ((KNOWN + DOUBT) / KNOWN)
-        weighed: Tensor = self.even + (logits - self.even) * gain[:, 0]
-        return weighed
+    gain = seconds / (seconds + DOUBT) * ((KNOWN + DOUBT) / KNOWN)
+    return np.asarray(even + (logits - even) * gain, np.float32)
 
 
-def even(calibration: tuple[float, float]) -> float:
+def even_at(calibration: tuple[float, float]) -> float:
     """Return the logit at which Platt's (a, b) gives one half."""
     a, b = calibration
     return -b / a
 
 
-def read(checkpoint: Path) -> tuple[VoiceNet, dict[str, Any]]:
-    """Return the perceptrons of a checkpoint of `truefeed train voice`, ready to score, and what else it holds."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    model = VoiceNet(VoiceSettings(**state["settings"]))
-    model.load_state_dict(state["model"])
-    return model.eval(), state
+def row(moments: Floats) -> Floats:
+    """Moments (n, D), of one second each or means of several, to rows (n, D).
+
+    Means and mean squares at each depth of the front end become means and standard deviations; what follows them stays.
+    """
+    parts, start = [], 0
+    for depth in DEPTHS:
+        mean, square = moments[:, start : start + depth], moments[:, start + depth : start + 2 * depth]
+        parts += [mean, np.sqrt((square - mean * mean).clip(min=0) + 1e-6)]
+        start += 2 * depth
+    return np.asarray(np.concatenate([*parts, moments[:, start:]], 1), np.float32)
 
 
 def seconds(samples: Floats) -> Floats:
-    """Cut speech (n,) into its latest whole seconds (count, RATE), each levelled.
-
-    Less than one is one piece of half a second. Raises ValueError where there is less than that.
-    """
-    if len(samples) < LEAST:
-        raise ValueError(f"{len(samples)} samples of speech: {LEAST} or more are needed")
-    length = RATE if len(samples) >= RATE else LEAST
-    pieces = samples[len(samples) % length :].reshape(-1, length)
-    return np.stack([level(piece) for piece in pieces])
+    """Cut speech (n,) into its latest whole seconds (count, RATE), levelled. Raises ValueError for less than one."""
+    if len(samples) < RATE:
+        raise ValueError(f"{len(samples)} samples of speech: {RATE} or more are needed")
+    return np.stack([level(piece) for piece in samples[len(samples) % RATE :].reshape(-1, RATE)])
 
 
-def heard_row(moments: Floats) -> Tensor:
-    """Return the row (1, ROW) of several seconds heard together, from the moments (n, ROW) of each."""
-    return row(torch.from_numpy(moments.mean(0, keepdims=True)))
+def width(engine: Engine) -> int:
+    """Return how many moments a front end or a whole model gives."""
+    assert engine.card is not None
+    return engine.card.input_size[1]
 
 
-def window_row(front: Engine, samples: Floats) -> Floats:
-    """Return the row (ROW,) of a window of speech (n,)."""
-    moments = np.asarray(front.run({"samples": seconds(samples)})["moments"], np.float32)
-    return np.asarray(heard_row(moments)[0].numpy(), np.float32)
+def moments(engine: Engine, samples: Floats) -> Floats:
+    """Return what a whole model's front end makes of each second (count, D) of speech (n,)."""
+    whole = {"past": np.zeros((1, width(engine)), np.float32), "count": np.zeros((1, 1), np.float32)}
+    more = whole if engine.card is not None and engine.card.task == "voice" else {}
+    each = [engine.run({"samples": second[None], **more}) for second in seconds(samples)]
+    return np.concatenate([found["moments"] for found in each]).astype(np.float32)
 
 
 def logit(engine: Engine, samples: Floats) -> float:
     """Return what a whole model says of a window of speech (n,), heard second by second as the live path hears it."""
-    past, said = np.zeros((1, ROW), np.float32), 0.0
+    past, said = np.zeros((1, width(engine)), np.float32), 0.0
     for count, second in enumerate(seconds(samples)):
         given = {"samples": second[None], "past": past, "count": np.full((1, 1), count, np.float32)}
         found = engine.run(given)

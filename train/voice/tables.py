@@ -1,17 +1,20 @@
-"""Tables of what a voice model reaches, in Markdown, and the numbers in them."""
+"""What a voice model reaches, in numbers and as Markdown; its calibration and thresholds."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from ..common.metrics import auc, bootstrap, eer, roc
+from ..common.metrics import auc, bootstrap, eer
+from ..eval.calibrate import platt
 from .dataset import Clip
 
 Numbers = npt.NDArray[np.floating]
+FALSE_FAKE, FALSE_REAL = 0.02, 0.1
+"Share of genuine speech that may be called fake, and of spoof speech that may be called real."
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,55 +30,56 @@ class Answers:
     def labels(self) -> npt.NDArray[np.int64]:
         return np.array([int(c.fake) for c in self.clips])
 
-    def only(self, family: str | None = None, sources: Collection[str] | None = None) -> Answers:
-        """Of one family against genuine speech, all of it or that of some sources."""
-        chosen = [
-            i
-            for i, c in enumerate(self.clips)
-            if (family is None or c.family in (family, "real")) and (sources is None or c.fake or c.source in sources)
-        ]
+    def of(self, source: str) -> Answers:
+        """Those of one page or corpus."""
+        chosen = [i for i, clip in enumerate(self.clips) if clip.source == source]
         return Answers(self.logits[chosen], [self.clips[i] for i in chosen])
 
-    def by_family(self) -> list[float]:
-        """AUC of each family against all genuine speech, in the order of their names."""
-        parts = [self.only(family) for family in sorted({c.family for c in self.clips if c.fake})]
-        return [auc(part.labels, part.logits) for part in parts]
-
-
-def min_dcf(labels: npt.NDArray[np.integer], scores: Numbers, prior: float = 0.05, alarm: float = 10.0) -> float:
-    """Least detection cost, normalised by that of the better constant answer; spoof is the class to be found.
-
-    Args:
-        labels: (n,), 1 for spoof.
-        scores: (n,), higher for spoof.
-        prior: of spoof; alarm: cost of a false alarm where a miss costs 1. The defaults weigh both alike, nearly as
-            ASVspoof 5 does with the roles of the classes changed.
-    """
-    if len(set(labels.tolist())) < 2:
-        return float("nan")
-    false, found = roc(labels, scores)
-    cost = prior * (1 - found) + alarm * (1 - prior) * false
-    return float(cost.min() / min(prior, alarm * (1 - prior)))
+    def __add__(self, other: Answers) -> Answers:
+        return Answers(np.concatenate([self.logits, other.logits]), [*self.clips, *other.clips])
 
 
 def cell(answers: Answers) -> list[float]:
     """AUC, its 95% interval over speakers, EER."""
     labels, logits = answers.labels, answers.logits
-    speakers = np.array([c.speaker for c in answers.clips])
+    speakers = np.array([f"{c.source} {c.speaker}" for c in answers.clips])
     low, high = bootstrap(auc, labels, logits, speakers, 200)
     return [round(float(v), 3) for v in (auc(labels, logits), low, high, eer(labels, logits))]
 
 
-def table(rows: Mapping[str, Mapping[str, Sequence[float]]], counts: Mapping[str, str]) -> str:
-    """AUC [95%] / EER of each row and column as Markdown."""
-    columns = list(next(iter(rows.values())))
-    lines = ["| | spoof / genuine | " + " | ".join(columns) + " |", "|---" * (len(columns) + 2) + "|"]
-    for name, row in rows.items():
-        texts = [f"{v[0]:.3f} [{v[1]:.2f} {v[2]:.2f}] / {v[3]:.2f}" for v in row.values()]
-        lines.append(f"| {name} | {counts.get(name, '')} | " + " | ".join(texts) + " |")
-    return "\n".join(lines) + "\n"
+def within(answers: Answers) -> dict[str, float]:
+    """AUC of each page's spoofs against the same page's genuine clips: nothing but the making differs."""
+    parts = {source: answers.of(source) for source in sorted({clip.source for clip in answers.clips})}
+    return {s: round(auc(part.labels, part.logits), 3) for s, part in parts.items() if len(set(part.labels)) == 2}
 
 
-def count(answers: Answers) -> str:
-    spoof = int(answers.labels.sum())
-    return f"{spoof} / {len(answers.labels) - spoof}"
+def calibrate(answers: Answers, others: Sequence[Answers] = ()) -> tuple[tuple[float, float], dict[str, float]]:
+    """Return Platt's fit, and thresholds by what speech that was left out reaches.
+
+    Args:
+        answers: that the fit is made on; both labels weigh alike.
+        others: further answers (other lengths, lines), on the same scale, for the thresholds.
+
+    Nearest to an alert is half a unit of log-odds above the threshold for fake.
+    """
+    a, b = platt(np.asarray(answers.logits, np.float64), answers.labels)
+    every = [answers, *others]
+    p = 1 / (1 + np.exp(-(a * np.concatenate([part.logits for part in every]) + b)))
+    y = np.concatenate([part.labels for part in every])
+    fake, real = float(np.quantile(p[y == 0], 1 - FALSE_FAKE)), float(np.quantile(p[y == 1], FALSE_REAL))
+    fake, real = float(np.clip(fake, 0.6, 0.98)), float(np.clip(real, 0.02, 0.4))
+    alert = 1 / (1 + (1 - fake) / fake * float(np.exp(-0.5)))
+    levels = {"fake": fake, "real": real, "alert": alert, "clear": fake - 0.1}
+    return (round(a, 4), round(b, 4)), {name: round(value, 3) for name, value in levels.items()}
+
+
+def shares(answers: Answers, calibration: tuple[float, float], thresholds: Mapping[str, float]) -> dict[str, float]:
+    """Return the shares of either label that are called fake, and called real."""
+    a, b = calibration
+    p, y = 1 / (1 + np.exp(-(a * answers.logits + b))), answers.labels
+    found = {}
+    for label, name in ((0, "genuine"), (1, "spoof")):
+        if (y == label).any():
+            found[f"{name} called fake"] = round(float(np.mean(p[y == label] >= thresholds["fake"])), 4)
+            found[f"{name} called real"] = round(float(np.mean(p[y == label] <= thresholds["real"])), 4)
+    return found

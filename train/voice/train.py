@@ -1,256 +1,224 @@
-"""Train the voice model: `truefeed train voice --dataset DIR --epochs 12 --batch-size 128`."""
+"""Train the voice model: `truefeed train voice --dataset DIR`.
+
+DIR holds genuine/ and spoof/ with sound files of any kind, or a manifest.csv (see train.voice.corpus). Each second of
+speech is heard once by the front end of --start, by itself the shipped model's, as it comes and behind lines; the
+readout is taught on that (see train.voice.readout). Pages, or generators and speakers, are left out in turn:
+calibration and thresholds come from what is said of those, and the readout that ships hears everything.
+
+Writes OUT/voice.onnx, which `truefeed watch --voice-model` and `truefeed scan --voice-model` take, and its result card
+OUT/voice.json.
+"""
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import shlex
 import sys
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
 
-from ...engines import load as load_engine
-from ..common.loop import save
-from ..common.metrics import auc, eer
-from .dataset import Clip, licences, sources
-from .dataset import load as load_clips
-from .features import LEARN, TWO, Rows
-from .features import load as load_rows
-from .folds import FOLDS, half, split
-from .nap import directions
-from .perceptrons import VoiceNet, VoiceSettings
+from ...engines import Card, load
+from ...stream.audio import RATE
+from ...stream.scoring.models import card_of, voice_file
+from ...stream.types import Floats
+from . import alarms, corpus
+from .assemble import assemble, front_of
+from .dataset import Clip
+from .features import CLEAN, DRAWN, LINES, NARROW, hear, windows
+from .pages import folds
+from .readout import Readout, fit
+from .score import WINDOW, even_at, weighed, width
+from .tables import Answers, calibrate, cell, shares, within
 
-RATE_MAX = 1e-3
-WARM = 0.3
-"Share of the steps over which the rate rises."
-OFFSET = 10.0
-"Scale of a domain's offset, so that it moves faster than the weights."
-FURTHER = 0.03
-"Weight of a window of further recordings, which are many: enough of them to be known, not enough to be the measure."
+LENGTHS = (2, 1, 4)
+"Seconds of speech that are asked about; the calibration is that of the first."
+Heard = Mapping[str, Sequence[Floats]]
 
 
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(args.seed)
-    cache = args.cache or args.out
-    clips = load_clips(args.dataset, cache / "clips.npz", args.seed, [*args.extra, *args.recordings])
-    further = frozenset().union(*(sources(folder) for folder in args.recordings))
-    without = None if args.fold is None else half(args.fold)
-    rows = load_rows(clips, load_engine(args.front, "cpu", threads=1), cache, without)
-    lessons, out = _lessons(clips, rows, args.fold, further)
-    model = _scaled(lessons, further)
-    lessons.values = model.normal(lessons.values)
-    offsets = nn.Parameter(torch.zeros(int(lessons.domains.max()) + 1))
-    groups: list[dict[str, Any]] = [{"params": model.members.parameters()}, {"params": [offsets], "weight_decay": 0.01}]
-    optimizer = torch.optim.AdamW(groups, lr=RATE_MAX, weight_decay=0.1)
+    clips = [clip for folder in args.dataset for clip in corpus.load(folder)]
+    start = voice_file(args.start)
+    engine = load(start, "cpu", threads=args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
-    checkpoint = args.out / "last.pt"
-    epoch = _resume(checkpoint, model, optimizer, offsets) if args.resume else 0
-    steps = max(1, len(lessons.values) // args.batch_size)
-    while epoch < args.epochs:
-        begin, losses = time.process_time(), []
-        torch.manual_seed(args.seed * 1000 + epoch)
-        model.train()
-        for step in range(steps):
-            for group in optimizer.param_groups:
-                group["lr"] = _rate((epoch * steps + step) / (args.epochs * steps))
-            loss = _step(model, lessons, offsets, args.batch_size)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            losses.append(loss.item())
-        epoch += 1
-        line = {
-            "epoch": epoch,
-            "loss": round(float(np.mean(losses)), 4),
-            "cpu_s": round(time.process_time() - begin, 1),
-        }
-        if epoch == args.epochs:
-            line |= _check(model, clips, rows, out)
-        _log(args.out / "log.jsonl", line)
-        _save(checkpoint, model, optimizer, offsets, epoch, args, argv)
+    learnt = [CLEAN] if args.clean else [CLEAN, DRAWN]
+    lines = [*learnt, *(line for line in args.ask if line not in learnt)]
+    ears = [engine, *(load(path, "cpu", threads=args.threads) for path in args.without)]
+    heard, *without = ({line: hear(clips, ear, line, args.cache or args.out) for line in lines} for ear in ears)
+    sys.stderr.write("teaching the readout, pages, speakers and generators left out in turn\n")
+    each = teach_folds(clips, without or [heard], learnt, args.epochs)
+    results = measure(left_out(clips, each))
+    results["live"] = live(clips, each, results)
+    readout = taught(clips, heard, learnt, range(len(clips)), args.epochs)
+    card = _card(args, results, width(engine), card_of(engine))
+    worst = assemble(front_of(start), readout, card, args.out / "voice.onnx")
+    (args.out / "voice.json").write_text(json.dumps(results, indent=1) + "\n")
+    sys.stdout.write(report(results))
+    sys.stderr.write(f"{args.out / 'voice.onnx'}  worst difference {worst:.1e}\n")
+    sys.stderr.write(f"Hear with it: truefeed watch --voice-model {args.out / 'voice.onnx'} SOURCE\n")
     return 0
 
 
-@dataclass
-class Lessons:
-    """What a training reads, one entry a window."""
-
-    values: Tensor
-    "(n, size)."
-    labels: Tensor
-    "(n,), 1 for spoof."
-    odds: Tensor
-    "(n,), chance to be drawn."
-    domains: Tensor
-    "(n,), which recordings a window is of: a page, a corpus; 0 where only one label is known of them."
-    owners: list[Clip]
-    "(n,), the clip that each is a window of."
-
-
-def _lessons(
-    clips: Sequence[Clip], rows: Rows, fold: int | None, further: frozenset[str] = frozenset()
-) -> tuple[Lessons, list[int]]:
-    """Return what to learn from, of which the sources `further` weigh FURTHER, and the indices of what is held out."""
-    kept, out = split(clips, fold)
-    chosen, held = {id(clip) for clip in kept}, {id(clip) for clip in out}
-    mine = (rows.part == LEARN) & np.array([id(clips[i]) in chosen for i in rows.clip])
-    owners = [clips[i] for i in rows.clip[mine]]
-    lessons = Lessons(
-        torch.from_numpy(rows.values[mine].astype(np.float32)),
-        torch.tensor([float(c.fake) for c in owners]),
-        torch.from_numpy(_odds(owners, further)),
-        torch.from_numpy(_domains(owners)),
-        owners,
-    )
-    return lessons, [i for i, clip in enumerate(clips) if id(clip) in held]
-
-
-def _scaled(lessons: Lessons, further: frozenset[str] = frozenset()) -> VoiceNet:
-    """Return perceptrons, from chance, that know the scale of these rows and what not to read in them.
-
-    Where the sources `further` differ is read all the same: without that, too much would be gone.
-    """
-    centre, spread = lessons.values.mean(0), lessons.values.std(0) + 1e-3
-    x = (lessons.values - centre) / spread
-    ours = [i for i, clip in enumerate(lessons.owners) if clip.source not in further]
-    taken = directions(x[ours].numpy(), [lessons.owners[i] for i in ours])
-    model = VoiceNet(VoiceSettings(size=x.shape[1], nuisances=len(taken)))
-    model.centre.copy_(centre)
-    model.spread.copy_(spread)
-    model.nuisance.copy_(torch.from_numpy(taken))
-    model.rest.copy_(model.without(x).std(0) + 1e-3)
-    return model
-
-
-def _domains(owners: Sequence[Clip]) -> npt.NDArray[np.int64]:
-    genuine, spoof = ({c.domain for c in owners if c.fake == fake} for fake in (False, True))
-    names = {name: number for number, name in enumerate(sorted(genuine & spoof), 1)}
-    return np.array([names.get(c.domain, 0) for c in owners])
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="truefeed train voice", description=__doc__)
-    parser.add_argument("--dataset", type=Path, required=True, help="folder with a manifest.csv (see voice.dataset)")
-    parser.add_argument(
-        "--front", type=Path, required=True, help="front.onnx of `python -m truefeed.export.voice_front`"
+    parser = argparse.ArgumentParser(
+        prog="truefeed train voice", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--extra", type=Path, nargs="*", default=[], help="further folders of the same form")
+    parser.add_argument("--dataset", type=Path, nargs="+", required=True, metavar="DIR", help="folders of speech")
+    parser.add_argument("--start", metavar="NAME|FILE", help="voice model, or front end, whose hearing is used")
     parser.add_argument(
-        "--recordings", type=Path, nargs="*", default=[], help="the same, drawn seldom: folders of voice.recordings"
+        "--without",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="FILE",
+        help="--start taught without each fold, for the figures",
     )
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--fold", type=int, choices=range(len(FOLDS)), help="hold these families and speakers out")
-    parser.add_argument("--out", type=Path, default=Path("runs/voice"))
-    parser.add_argument("--cache", type=Path, help="folder of the prepared clips and windows; default: that of --out")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=60, help="passes over all windows at most (L-BFGS)")
+    parser.add_argument("--clean", action="store_true", help="hear clips only as they come: half of the time")
+    parser.add_argument("--ask", nargs="*", default=[], choices=list(LINES), metavar="LINE", help="lines to measure on")
+    parser.add_argument("--out", type=Path, default=Path("runs/voice"), help="folder of the model and its result card")
+    parser.add_argument("--cache", type=Path, help="folder of what was heard, to be heard only once; default: OUT")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
     return parser
 
 
-def _odds(owners: Sequence[Clip], further: frozenset[str] = frozenset()) -> npt.NDArray[np.float64]:
-    """Chance of each window to be drawn: labels alike, and within a label a family by the square root of its size.
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """A readout, what it hears, and what it was taught without."""
 
-    Those of the sources `further` are drawn the less by FURTHER.
+    readout: Readout
+    heard: Heard
+    out: Sequence[int]
+    "Indices of clips."
+
+
+def teach_folds(clips: Sequence[Clip], heard: Sequence[Heard], learnt: Sequence[str], steps: int) -> list[Fold]:
+    """Teach a readout for each fold.
+
+    Args:
+        clips: all of them.
+        heard: moments of all clips by line, of the one front end, or of one a fold that was taught without it.
+        learnt: lines to learn from.
+        steps: passes at most.
     """
-    odds = np.zeros(len(owners))
-    weights = np.array([FURTHER if clip.source in further else 1.0 for clip in owners])
-    for fake in (False, True):
-        where = [i for i, clip in enumerate(owners) if clip.fake == fake]
-        names = [owners[i].family if fake else owners[i].source for i in where]
-        _, member, counts = np.unique(names, return_inverse=True, return_counts=True)
-        share = (1 / np.sqrt(counts))[member] * weights[where]
-        odds[where] = share / share.sum()
-    return odds
+    each = [heard[min(i, len(heard) - 1)] for i in range(len(folds(clips)))]
+    return [
+        Fold(taught(clips, mine, learnt, kept, steps), mine, out)
+        for (kept, out), mine in zip(folds(clips), each, strict=True)
+    ]
 
 
-def _rate(done: float) -> float:
-    """Rises over the first WARM of the training, then falls as half a cosine."""
-    if done < WARM:
-        return RATE_MAX * (0.04 + 0.96 * done / WARM)
-    return RATE_MAX * 0.5 * (1 + float(np.cos(np.pi * (done - WARM) / (1 - WARM))))
+def left_out(clips: Sequence[Clip], each: Sequence[Fold]) -> dict[tuple[str, int], Answers]:
+    """Return the answers by line and length about all clips, each from a fold that left it out, not yet weighed."""
+    found: dict[tuple[str, int], Answers] = {}
+    for fold in each:
+        for line, moments in fold.heard.items():
+            for length in LENGTHS:
+                index, rows = windows([moments[i] for i in fold.out], length)
+                logits = fold.readout.logits(rows) if len(rows) else np.zeros(0, np.float32)
+                part = Answers(logits, [clips[fold.out[i]] for i in index])
+                known = found.get((line, length))
+                found[line, length] = part if known is None else known + part
+    return found
 
 
-def _step(model: VoiceNet, lessons: Lessons, offsets: Tensor, size: int) -> Tensor:
-    """The loss of one batch: each member draws its own windows, so that members differ.
-
-    An offset a domain takes up how a page or a corpus sounds and how much of it is spoof; it is left out of use, and
-    what remains is what tells the labels apart within each of them.
-    """
-    losses = []
-    known = offsets * (torch.arange(len(offsets)) > 0)
-    for member in model.members:
-        drawn = torch.multinomial(lessons.odds, size, replacement=True)
-        logits = member(lessons.values[drawn])[:, 0] + known[lessons.domains[drawn]] * OFFSET
-        losses.append(F.binary_cross_entropy_with_logits(logits, lessons.labels[drawn] * 0.96 + 0.02))
-    return torch.stack(losses).mean() * len(losses)
-
-
-@torch.no_grad()
-def _check(model: VoiceNet, clips: Sequence[Clip], rows: Rows, out: Sequence[int]) -> dict[str, Any]:
-    values, owners = rows.asked(TWO, out)
-    if not len(values):
-        return {}
-    logits = model.eval()(torch.from_numpy(values)).numpy()
-    labels = np.array([int(clips[i].fake) for i in owners])
-    return {"held_out": len(labels), "auc": round(auc(labels, logits), 4), "eer": round(eer(labels, logits), 4)}
+def live(clips: Sequence[Clip], each: Sequence[Fold], results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return alerts on the pages and generators that were left out, heard one after the other as they come."""
+    groups: dict[str, list[alarms.Heard]] = {}
+    for fold in each:
+        moments = fold.heard[CLEAN]
+        joined = alarms.stretches([clips[i] for i in fold.out], [moments[i] for i in fold.out])
+        for name, speech in joined.items():
+            said = alarms.judged(speech, fold.readout, results["calibration"], results["thresholds"])
+            groups.setdefault(name, []).append(said)
+    found = alarms.alarms(groups, results["thresholds"])
+    genuine = [said for name, all_ in groups.items() if name.startswith("genuine") for said in all_]
+    total = alarms.alarms({"genuine": genuine}, results["thresholds"]) if genuine else {}
+    return {"by_group": found, **total, "spoof": alarms.soon(found)}
 
 
-def _save(
-    path: Path,
-    model: VoiceNet,
-    optimizer: torch.optim.Optimizer,
-    offsets: Tensor,
-    epoch: int,
-    args: argparse.Namespace,
-    argv: Sequence[str] | None,
-) -> None:
-    words = list(argv if argv is not None else sys.argv[1:])
-    # The model keeps the command, not the folders of a machine.
-    command = shlex.join(Path(word).name if "/" in word else word for word in words)
-    state = {
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "offsets": offsets.detach(),
-        "epoch": epoch,
-        "front": hashlib.sha256(args.front.read_bytes()).hexdigest(),
-        "settings": asdict(model.settings),
-        "seed": args.seed,
-        "data": [line for folder in (args.dataset, *args.extra, *args.recordings) for line in licences(folder)],
-        "command": f"truefeed train voice {command}",
+def taught(clips: Sequence[Clip], heard: Heard, learnt: Sequence[str], kept: Sequence[int], steps: int) -> Readout:
+    """Teach a readout on all windows of 2 s and the first second of these clips."""
+    rows, owners = [], []
+    for line in learnt:
+        mine = [heard[line][i] for i in kept]
+        for length, every in ((2, True), (1, False)):
+            index, some = windows(mine, length, every=every)
+            rows.append(some)
+            owners += [clips[kept[i]] for i in index]
+    return fit(np.concatenate([some for some in rows if len(some)]), owners, steps)
+
+
+def measure(answers: Mapping[tuple[str, int], Answers]) -> dict[str, Any]:
+    """Calibrate on the answers and return all figures; AUC [95% over speakers], EER, mean AUC within pages, shares."""
+    told = {key: part for key, part in answers.items() if len(set(part.labels.tolist())) == 2}
+    first = told.get((CLEAN, LENGTHS[0]), told[CLEAN, LENGTHS[1]])
+    calibration, _ = calibrate(first)
+    even = even_at(calibration)
+    scaled = {key: Answers(weighed(part.logits, key[1], even), part.clips) for key, part in answers.items()}
+    calibration, thresholds = calibrate(
+        first, [part for (line, length), part in scaled.items() if length > 1 and line not in NARROW]
+    )
+    rows = {}
+    for (line, length), part in scaled.items():
+        if (line, length) not in told:
+            continue
+        pages = within(part)
+        mean = round(float(np.mean(list(pages.values()))), 3) if pages else None
+        counts = {"spoof": int(part.labels.sum()), "genuine": int((1 - part.labels).sum())}
+        name = f"{length} s, {line}"
+        rows[name] = {"cell": cell(part), "within": mean, "pages": pages, **counts}
+        rows[name] |= shares(part, calibration, thresholds)
+    return {"calibration": calibration, "thresholds": thresholds, "left_out": rows}
+
+
+def report(results: Mapping[str, Any]) -> str:
+    """Return the figures as a table in Markdown."""
+    lines = [
+        "| left out, heard | spoof / genuine | AUC [95%] / EER | mean within a page | genuine, spoof called fake |"
+    ]
+    lines.append("|---|---|---|---|---|")
+    for name, row in results["left_out"].items():
+        auc, low, high, eer = row["cell"]
+        mean = f"{row['within']:.3f}" if row["within"] is not None else ""
+        called = ", ".join(f"{row[f'{label} called fake']:.1%}" for label in ("genuine", "spoof"))
+        lines.append(
+            f"| {name} | {row['spoof']} / {row['genuine']} | {auc:.3f} [{low:.2f} {high:.2f}] / {eer:.3f} "
+            f"| {mean} | {called} |"
+        )
+    return "\n".join(lines) + f"\n\ncalibration {results['calibration']}, thresholds {results['thresholds']}\n"
+
+
+def _card(args: argparse.Namespace, results: Mapping[str, Any], size: int, start: Card) -> Card:
+    words = sys.argv[1:] if sys.argv[1:2] == ["train"] else ["train", "voice", *_spelled(args)]
+    training = {
+        "command": "truefeed " + shlex.join(Path(word).name if "/" in word else word for word in words),
+        "data": [line for folder in args.dataset for line in corpus.licences(folder)],
+        "started_from": start.training.get("started_from", "the front end of another model"),
+        "front": start.training.get("front", start.training),
+        "results": results["left_out"],
     }
-    save(path, state)
+    return Card(
+        task="voice",
+        name="truefeed-voice",
+        version="0.3.0",
+        input_size=(RATE, size),
+        window=WINDOW,
+        rate=float(RATE),
+        calibration=results["calibration"],
+        thresholds=results["thresholds"],
+        quality={"min_speech": 1.0, "full_speech": 2.0},
+        training=training,
+    )
 
 
-def _resume(path: Path, model: VoiceNet, optimizer: torch.optim.Optimizer, offsets: Tensor) -> int:
-    """Load a checkpoint where there is one; return how many epochs are done."""
-    if not path.exists():
-        return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
-    offsets.data.copy_(state["offsets"])
-    return int(state["epoch"])
-
-
-def _log(path: Path, line: dict[str, Any]) -> None:
-    text = json.dumps(line)
-    sys.stderr.write(text + "\n")
-    with path.open("a") as file:
-        file.write(text + "\n")
+def _spelled(args: argparse.Namespace) -> list[str]:
+    return ["--dataset", *map(str, args.dataset), *(["--start", str(args.start)] if args.start else [])]
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
+from scipy.signal import resample_poly
 from truefeed.engines import Card, Engine, load
 from truefeed.engines.card import KEY
 from truefeed.stream.audio import BLOCK, RATE, Resampler, VoiceScorer, level, prepare, resample, speech_level, trim
@@ -256,5 +257,7 @@ def test_clipping_and_steady_noise_are_named(speech: Floats) -> None:
     limits = SoundLimits()
     assert doubts(part, active, limits) == ()
     assert "clipped" in doubts(np.clip(part, -0.03, 0.03), active, limits)
+    telephone = resample_poly(resample_poly(part, 1, 2), 2, 1).astype(np.float32)
+    assert doubts(telephone, active, limits) == ("narrow-line",)
     noisy = part + np.random.default_rng(2).normal(0, 0.03, len(part)).astype(np.float32)
     assert "noise" in doubts(noisy, active, limits)

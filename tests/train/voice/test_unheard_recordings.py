@@ -17,7 +17,6 @@ from truefeed.stream.audio import RATE  # noqa: E402
 from truefeed.stream.errors import TruefeedError  # noqa: E402
 from truefeed.train.voice import recordings  # noqa: E402
 from truefeed.train.voice.dataset import genuine  # noqa: E402
-from truefeed.train.voice.live_alarms import alarms  # noqa: E402
 from truefeed.train.voice.unheard_recordings import live  # noqa: E402
 from voices import voiced  # noqa: E402
 
@@ -75,10 +74,3 @@ def test_false_alarms_are_counted_by_package(packages: Path, tmp_path: Path) -> 
     assert told["all"]["recordings"] == len({clip.source for clip in clips})
     assert told["all"]["minutes"] > 0
     assert len(out.getvalue().splitlines()) == 3
-
-
-@pytest.mark.parametrize(("least", "level"), [(0.0, 0.8), (0.93, 0.93)])
-def test_the_alarm_lies_no_lower_than_asked_nor_than_the_threshold(least: float, level: float) -> None:
-    results = {"calibration": (1.0, 0.0), "thresholds": {"fake": 0.8}}
-    assert alarms([], [], [], results, 1, io.StringIO(), least) == {}
-    assert results["thresholds"]["alert"] == level
