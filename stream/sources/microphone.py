@@ -18,14 +18,13 @@ from ..errors import MissingExtraError, SourceError, SourceNotFoundError
 from ..types import AudioChunk, Floats, StateChange
 from .base import Device, Item, SourceOptions
 from .reconnect import TICK, LiveSource, StalledError
+from .sample_clock import SampleClock
 from .timestamps import Timeline
 
 _BLOCK = 0.02
 "Length of a block, s."
 _HELD = 500
 "Blocks kept for a slow reader: ten seconds."
-_SLIP = 0.25
-"Sound this much later than the count of its samples says had a hole before it, s."
 _ALSA_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
 _JACK_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p)
 _silent_alsa = _ALSA_HANDLER(lambda *_: None)
@@ -105,13 +104,12 @@ class Microphone:
         pyaudio = _pyaudio()
         self._blocks: Queue[tuple[Floats, float]] = Queue(_HELD)
         self._go_on = pyaudio.paContinue
-        self._base: float | None = None
-        self._count = 0
         self._audio = pyaudio.PyAudio()
         try:
             info = _choose(self._audio, device)
             self.name = str(info["name"])
             self.rate = int(info["defaultSampleRate"])
+            self._clock = SampleClock(self.rate)
             self._stream = self._audio.open(
                 rate=self.rate,
                 channels=1,
@@ -141,17 +139,12 @@ class Microphone:
                 return None, self._go_on
 
     def read(self, timeout: float) -> tuple[Floats, float, float] | None:
-        """Return (samples, time of the first one on the monotonic clock by count of samples, arrival), or None."""
+        """Return (samples, time of the first one on the monotonic clock by `SampleClock`, arrival), or None."""
         try:
             samples, arrived = self._blocks.get(timeout=timeout) if timeout > 0 else self._blocks.get_nowait()
         except Empty:
             return None
-        began = arrived - len(samples) / self.rate
-        if self._base is None or began - (self._base + self._count / self.rate) > _SLIP:
-            self._base, self._count = began, 0
-        stamp = self._base + self._count / self.rate
-        self._count += len(samples)
-        return samples, stamp, arrived
+        return samples, self._clock.place(len(samples), arrived), arrived
 
     @property
     def alive(self) -> bool:

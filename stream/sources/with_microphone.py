@@ -11,11 +11,10 @@ from ..errors import SourceError
 from ..types import AudioChunk, Frame
 from .base import Item, Source
 from .microphone import Microphone
+from .sample_clock import SLIP
 
 _AGAIN = 5.0
 "A microphone that fell silent or was pulled out is opened again after so long, s."
-_SLIP = 0.25
-"The clocks of picture and sound may differ by so much before the sound is set anew, s."
 
 
 class DubbedSource:
@@ -63,8 +62,8 @@ class DubbedSource:
     def _follow(self, frame: Frame) -> None:
         """Learn where media time stands on the wall clock."""
         shift = frame.t - frame.arrived
-        if self._shift is None or frame.discontinuity or abs(shift - self._shift) > _SLIP:
-            self._fresh = self._shift is not None and abs(shift - self._shift) > _SLIP
+        if self._shift is None or frame.discontinuity or abs(shift - self._shift) > SLIP:
+            self._fresh = self._shift is not None and abs(shift - self._shift) > SLIP
             self._shift = shift
 
     def _sound(self) -> Iterator[AudioChunk]:
@@ -75,7 +74,7 @@ class DubbedSource:
             self._heard = arrived
             if self._shift is None:
                 continue
-            gap = stamp - self._expected > _SLIP
+            gap = stamp - self._expected > SLIP
             self._expected = stamp + len(samples) / self._microphone.rate
             yield AudioChunk(samples, self._microphone.rate, stamp + self._shift, arrived, gap or self._fresh)
             self._fresh = False
