@@ -19,10 +19,16 @@ from ..sinks.display import Window, check_display
 from ..sinks.evidence import Evidence
 from ..sinks.jsonl import JsonLines
 from ..sinks.prometheus import Metrics
+from ..sinks.queued import Queue, Queued, separate
 from ..sinks.video_file import VideoFile
 from ..sinks.webhook import Webhook
 from ..sources.capture import Capture
 from ..types import Frame, StateChange, Verdict
+
+_LINES = 2000
+"Events that wait for a slow reader of standard output."
+_FOLDERS = 8
+"Alerts whose evidence waits for a slow disk; each holds the seconds before it."
 
 
 class Outputs:
@@ -48,8 +54,10 @@ class Outputs:
         self._gone_lost = False
         if any(stream.overlay == "window" for stream in settings.streams):
             check_display()
+        self._folders = Queue("evidence folders", err, limit=_FOLDERS)
+        self._lines = Queue("events on standard output", err, limit=_LINES)
         if settings.json:
-            self._shared.append(JsonLines(out))
+            self._shared.append(Queued(JsonLines(separate(out)), self._lines))
         if settings.verbosity < 0:
             self._shared.append(_Quiet(err))
         elif settings.verbosity > 0 or not settings.json:
@@ -68,6 +76,7 @@ class Outputs:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         for sinks in self._own:
             sinks.close()
+        self._folders.close()
         for sink in self._shared:  # also where no source was ever opened; closing twice is allowed
             sink.close()
 
@@ -85,12 +94,14 @@ class Outputs:
         Raises:
             ConfigError: the overlay file or the folder of the evidence can't be written.
         """
+        if capture.source.live:
+            self._lines.waits = self._folders.waits = False
         own: list[Sink] = [*self._shared, *([results] if results is not None else [])]
         if self._metrics is not None:
             self._metrics.follow(name, lambda: capture.stats)
         evidence = stream.evidence or self._settings.evidence
         if evidence is not None:
-            own.append(Evidence(evidence, name, models, capture.packets, asdict(alarm)))
+            own.append(Evidence(evidence, name, models, capture.packets, asdict(alarm), queue=self._folders))
         if stream.overlay == "window":
             self._window = self._window or Window(raise_at=alarm.raise_at)
             self._window.add(name)
@@ -131,7 +142,12 @@ class Outputs:
     @property
     def lost(self) -> bool:
         """True once something that the user asked for could not be written or delivered."""
-        return self._gone_lost or any(sinks.lost for sinks in self._own) or any(sink.failed for sink in self._shared)
+        return (
+            self._gone_lost
+            or self._folders.failed > 0
+            or any(sinks.lost for sinks in self._own)
+            or any(sink.failed for sink in self._shared)
+        )
 
     @property
     def done(self) -> bool:

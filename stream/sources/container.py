@@ -15,10 +15,11 @@ from av.video.frame import VideoFrame
 
 from ..types import AudioChunk, Frame, StateChange
 from .base import Item, Tally
+from .bitrate import BitrateMeter
 from .coverage import Coverage
 from .decoder import DecodeOrder, VideoDecoder
 from .downmix import Downmix
-from .packet_buffer import BitrateMeter, Packet, StreamInfo, describe
+from .packet_buffer import Packet, StreamInfo, describe
 from .reconnect import StalledError
 from .selection import select
 from .timestamps import Timeline

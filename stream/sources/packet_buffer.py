@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -93,38 +94,6 @@ def describe(streams: Sequence[Stream]) -> dict[int, StreamInfo]:
     }
 
 
-class BitrateMeter:
-    """The bitrate of the compressed video over a sliding window of media time."""
-
-    def __init__(self, seconds: float = 4.0) -> None:
-        self._seconds = seconds
-        self._packets: deque[tuple[float, int]] = deque()
-        self._bytes = 0
-
-    def add(self, seconds: float | None, size: int) -> None:
-        """Count a packet of `size` bytes stamped `seconds`; a stamp that goes back starts anew."""
-        if seconds is None:
-            return
-        if self._packets and not 0 <= seconds - self._packets[-1][0] < self._seconds:
-            self.reset()
-        self._packets.append((seconds, size))
-        self._bytes += size
-        while self._packets[0][0] < seconds - self._seconds:
-            self._bytes -= self._packets.popleft()[1]
-
-    def reset(self) -> None:
-        """Forget everything."""
-        self._packets.clear()
-        self._bytes = 0
-
-    @property
-    def kbps(self) -> float | None:
-        """In kbit/s, or None before half a second was seen."""
-        if not self._packets or (span := self._packets[-1][0] - self._packets[0][0]) < 0.5:
-            return None
-        return (self._bytes - self._packets[-1][1]) * 8 / span / 1000
-
-
 class PacketRing:
     """The last seconds of packets, always starting at a keyframe. Safe to use from several threads."""
 
@@ -182,29 +151,36 @@ class PacketRing:
         with self._lock:
             return [packet for group in self._groups for packet in group]
 
+    def held(self) -> Callable[[Path], Path | None]:
+        """Take hold of what is there now; returns what writes it, as `write_clip` does, however much later."""
+        return partial(_write, self.snapshot())
+
     def write_clip(self, path: Path) -> Path | None:
         """Write what is held into a file, without re-encoding.
 
         Returns the file, whose suffix becomes `.mkv` or `.ts` where MP4 can't hold the codecs, or None where
         nothing is held. Raises OSError.
         """
-        packets = self.snapshot()
-        if not packets:
-            return None
-        suffixes = [path.suffix or ".mp4", ".mkv"]
-        if packets[0].info.codec in ("h264", "hevc"):
-            suffixes.append(".ts")  # needs no header, which a camera may never have sent
-        for suffix in dict.fromkeys(suffixes):
-            target = path.with_suffix(suffix)
-            try:
-                _remux(packets, target)
-            except (av.error.FFmpegError, ValueError) as error:
-                target.unlink(missing_ok=True)
-                if isinstance(error, OSError):
-                    raise
-                continue
-            return target
+        return self.held()(path)
+
+
+def _write(packets: Sequence[Packet], path: Path) -> Path | None:
+    if not packets:
         return None
+    suffixes = [path.suffix or ".mp4", ".mkv"]
+    if packets[0].info.codec in ("h264", "hevc"):
+        suffixes.append(".ts")  # needs no header, which a camera may never have sent
+    for suffix in dict.fromkeys(suffixes):
+        target = path.with_suffix(suffix)
+        try:
+            _remux(packets, target)
+        except (av.error.FFmpegError, ValueError) as error:
+            target.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise
+            continue
+        return target
+    return None
 
 
 def _remux(packets: Sequence[Packet], path: Path) -> None:

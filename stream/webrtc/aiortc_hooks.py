@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import TruefeedError
-from ..sources.packet_buffer import BitrateMeter
+from ..sources.bitrate import BitrateMeter
 from .deps import JitterBuffer, aiortc
 
 BLOCKED = 0.6

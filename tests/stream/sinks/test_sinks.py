@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import json
@@ -15,7 +16,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import pairwise
@@ -36,6 +37,7 @@ from truefeed.stream.sinks.console import Human
 from truefeed.stream.sinks.evidence import Evidence
 from truefeed.stream.sinks.jsonl import JsonLines, dumps
 from truefeed.stream.sinks.prometheus import Metrics
+from truefeed.stream.sinks.queued import Queue, Queued
 from truefeed.stream.sinks.text import clock
 from truefeed.stream.sinks.video_file import VideoFile
 from truefeed.stream.sinks.webhook import Webhook
@@ -450,7 +452,10 @@ class Clip:
     def __init__(self, data: bytes | None = b"clip", error: OSError | None = None) -> None:
         self.data, self.error = data, error
 
-    def write_clip(self, path: Path) -> Path | None:
+    def held(self) -> Callable[[Path], Path | None]:
+        return self._write
+
+    def _write(self, path: Path) -> Path | None:
         if self.error is not None:
             raise self.error
         if self.data is None:
@@ -547,6 +552,128 @@ def test_evidence_needs_a_folder_that_can_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(ConfigError, match="--evidence"):
         Evidence(tmp_path / "file", "cam")
+
+
+# Writing beside the watching
+
+
+class Gate:
+    """A clip that is not written before the gate opens, as on a disk that sleeps."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.now = b"the seconds before"
+
+    def held(self) -> Callable[[Path], Path | None]:
+        seen = self.now
+
+        def write(path: Path) -> Path | None:
+            assert self.open.wait(30)
+            path.write_bytes(seen)
+            return path
+
+        return write
+
+
+def test_a_slow_disk_delays_no_verdict_and_no_alert(tmp_path: Path) -> None:
+    out, errors, gate = io.StringIO(), io.StringIO(), Gate()
+    queue = Queue("evidence folders", errors, limit=8)
+    sinks = Sinks([JsonLines(out), Evidence(tmp_path, "cam", clips=gate, queue=queue)], errors)
+    sinks.verdict(VERDICT, frame(12.4))
+    sinks.alert(UP)
+    gate.now = b"later"
+    sinks.verdict(replace(VERDICT, t=13.0), frame(13.0, level=200))
+    told = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [event["event"] for event in told] == ["verdict", "alert", "verdict"]
+    kept = Path(told[1]["evidence"])
+    assert not kept.exists()
+    gate.open.set()
+    queue.close()
+    assert (kept / "clip.mp4").read_bytes() == b"the seconds before"
+    assert (cv2.imread(str(kept / "frame.png")) == 90).all()
+    assert len((kept / "verdicts.jsonl").read_text().splitlines()) == 1
+    assert (queue.failed, errors.getvalue()) == (0, "")
+
+
+def test_alerts_that_a_disk_is_too_slow_for_are_counted_and_told(tmp_path: Path) -> None:
+    errors, gate = io.StringIO(), Gate()
+    queue = Queue("evidence folders", errors, limit=2, closing=0.1)
+    queue.waits = False
+    sink = Evidence(tmp_path, "cam", clips=gate, queue=queue)
+    paths = [sink.keep(UP).evidence]
+    while not any(tmp_path.iterdir()):  # the thread is at the first
+        time.sleep(0.01)
+    paths += [sink.keep(UP).evidence for _ in range(4)]
+    assert [path is not None for path in paths] == [True, True, True, False, False]
+    queue.close()
+    gate.open.set()
+    assert queue.failed == 5
+    first, last = errors.getvalue().splitlines()
+    assert "evidence folders: too slow" in first
+    assert last == "truefeed: 5 of the evidence folders not written"
+
+
+def test_an_error_of_the_disk_is_told_and_the_next_alert_tried(tmp_path: Path) -> None:
+    errors = io.StringIO()
+    queue = Queue("evidence folders", errors, limit=8)
+    broken = Evidence(tmp_path, "cam", clips=Clip(error=OSError(28, "No space left")), queue=queue)
+    assert broken.keep(UP).evidence is not None
+    good = Evidence(tmp_path, "cam", clips=Clip(), queue=queue).keep(UP)
+    queue.close()
+    queue.close()
+    assert good.evidence is not None
+    assert [str(path) for path in tmp_path.iterdir()] == [good.evidence]
+    assert queue.failed == 1
+    assert errors.getvalue().count("No space left") == 1
+    assert errors.getvalue().splitlines()[-1] == "truefeed: 1 of the evidence folders not written"
+
+
+def test_a_reader_that_sleeps_delays_nothing_and_finds_all_alerts_in_order() -> None:
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    errors = io.StringIO()
+    with os.fdopen(read) as lines:
+        with os.fdopen(write, "w") as out:
+            sink = Queued(JsonLines(out), Queue("events", errors, limit=50))
+            sink.queue.waits = False
+            for number in range(500):
+                sink.verdict(replace(VERDICT, t=float(number)), frame(0.0))
+                if number % 100 == 0:
+                    sink.alert(replace(UP, t=float(number)))
+            sink.summary("cam", {})
+            ending = threading.Thread(target=sink.close)
+            ending.start()
+            time.sleep(0.05)
+            reader = threading.Thread(target=lambda: found.extend(lines))
+            found: list[str] = []
+            reader.start()
+            ending.join()
+        reader.join()
+    events = [json.loads(line) for line in found]
+    assert [e["t"] for e in events if e["event"] == "alert"] == [0, 100, 200, 300, 400]
+    times = [e["t"] for e in events[:-1]]
+    assert times == sorted(times)
+    assert times[-1] == 499
+    assert events[-1]["event"] == "summary"
+    assert sink.failed == 506 - len(events) > 300
+    assert errors.getvalue().splitlines()[-1] == f"truefeed: {sink.failed} of the events not written"
+
+
+def test_a_file_waits_for_a_slow_reader() -> None:
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    found: list[str] = []
+    with os.fdopen(read) as lines:
+        reader = threading.Thread(target=lambda: found.extend(lines))
+        with os.fdopen(write, "w") as out:
+            sink = Queued(JsonLines(out), Queue("events", io.StringIO(), limit=5))
+            threading.Timer(0.2, reader.start).start()
+            for number in range(200):
+                sink.verdict(replace(VERDICT, t=float(number)), None)
+            sink.close()
+        reader.join()
+    assert [json.loads(line)["t"] for line in found] == list(range(200))
+    assert sink.failed == 0
 
 
 # Metrics

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from truefeed.stream.sources import SourceOptions
 from truefeed.stream.sources.base import Item
+from truefeed.stream.sources.bitrate import BitrateMeter
 from truefeed.stream.sources.file import FileSource
-from truefeed.stream.sources.packet_buffer import BitrateMeter, Packet, PacketRing
+from truefeed.stream.sources.packet_buffer import Packet, PacketRing
 from truefeed.stream.types import Frame
 
 
