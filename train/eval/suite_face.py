@@ -1,28 +1,29 @@
 """The part of the suite that is about faces in video.
 
-Reads FOLDS/answers.npz of train.face.left_out: what encoders say of the clips of groups, and of the people, that they
-were not trained on. The shipped model, which has learned from all of these, is asked of the old methods alone, through
-the path that users run.
+Reads FOLDS/left-out.json and FOLDS/before.json of train.face.answers: what encoders say of the clips of groups, and of
+the people, that they were not trained on, and what the encoder said that they were tuned from. The shipped model, which
+has learned from all of these, is asked of the old methods alone, through the path that users run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
-import numpy.typing as npt
 
 from ...stream.errors import ConfigError
 from ...stream.scan.scanner import Job
-from ...stream.types import Floats
+from ..common.metrics import Labels, Scores, auc
 from ..data import datasets
+from ..data.datasets import Clip
+from ..data.labelled_faces import group_of
 from . import suite
 from .assess import Case, cases
 from .evaluate import identity
-from .replay import Judgement
+from .replay import Judgement, log_odds
 from .run import gather
 from .suite import Result, Row
 
@@ -31,120 +32,124 @@ _LEAST = 4
 "Genuine clips that a group needs to be told from its own."
 
 
-@dataclass(frozen=True, eq=False)
-class Answers:
-    """One row a clip."""
-
-    clip: npt.NDArray[np.str_]
-    label: npt.NDArray[np.integer]
-    group: npt.NDArray[np.str_]
-    identity: npt.NDArray[np.str_]
-    said: Floats
-    "Mean frame logit, of the folds that left the clip out."
-    before: Floats
-    "The same of the encoder before it was tuned."
-
-    @classmethod
-    def read(cls, path: Path) -> Answers:
-        """Read what train.face.left_out wrote. Raises ConfigError where there is nothing."""
-        if not path.exists():
-            raise ConfigError(
-                f"{path}: no answers of left-out groups: run python -m truefeed.train.face.left_out first"
-            )
-        with np.load(path) as table:
-            clips, first, member = np.unique(table["clip"], return_index=True, return_inverse=True)
-            known = [_clip_means(table[name], member) for name in ("chosen", "before")]
-            return cls(clips, *(table[name][first] for name in ("label", "group", "identity")), *known)
-
-
-def _clip_means(said: Floats, member: npt.NDArray[np.intp]) -> Floats:
-    """(folds, faces), NaN where a face was not left out, to (clips,)."""
-    present = ~np.isnan(said)
-    total = np.bincount(member, np.where(present, said, 0).sum(0))
-    count = np.bincount(member, present.sum(0))
-    return np.asarray(np.where(count, total / np.maximum(count, 1), np.nan), np.float32)
-
-
 def measure(data: Path, folds: Path | None, err: TextIO) -> Result:
     """Measure.
 
     Args:
         data: the folder with clips/manifest.csv.
-        folds: what truefeed.train.face.left_out wrote.
+        folds: where left-out.json and before.json lie.
         err: progress.
     """
     if folds is None:
-        raise ConfigError("the faces' part of the suite needs --folds DIR, of python -m truefeed.train.face.left_out")
-    answers = Answers.read(folds / "answers.npz")
+        raise ConfigError("the faces' part of the suite needs --folds DIR, of python -m truefeed.train.face.answers")
     job = Job("cpu", "centerface", None, None)
     models = job.load()
     judgement = Judgement.of(models)
     old = [clip for clip in datasets.read(data / "clips") if clip.name.startswith(_OLD)]
     observed = cases(old, gather(old, job, folds / "observed", jobs=1, err=err), judgement)
-    rows = [*left_out(answers, judgement), *old_methods(observed)]
+    after, before = (answers(folds / name, judgement) for name in ("left-out.json", "before.json"))
+    rows = [*left_out(after, before), *false_alarms(after), *found_in_time(after), *old_methods(observed)]
     command = "truefeed evaluate --suite --dataset DATA --folds FOLDS --parts face --out docs/results"
     return Result(rows, identity(models), command)
 
 
-def left_out(answers: Answers, judgement: Judgement) -> list[Row]:
-    """Rows of the groups that were left out, their mean, and false alarms by kind of genuine clip."""
-    known = ~np.isnan(answers.said) & ~np.char.startswith(answers.clip, _OLD)
-    fake, genuine = known & (answers.label == 1), known & (answers.label == 0)
-    others = genuine & ~np.isin(answers.group, answers.group[fake])
-    called = judgement.a * answers.said + judgement.b > np.log(judgement.fake_at / (1 - judgement.fake_at))
-    rows, before = [], []
-    for group in np.unique(answers.group[fake]):
-        own = genuine & (answers.group == group)
-        against, note = (
-            (own, "beside its own genuine clips") if own.sum() >= _LEAST else (others, "beside other people")
-        )
-        keep = against | (fake & (answers.group == group))
-        table = answers.label[keep], answers.identity[keep]
-        rows.append(
-            suite.judged("face", "left out", group, table[0], answers.said[keep], table[1], called=called[keep])
-        )
-        was = suite.judged("face", "left out", group, table[0], answers.before[keep], table[1])
-        before.append(was.auc or np.nan)
-        rows[-1] = _noted(rows[-1], f"{note}; before {was.auc:.3f}")
-    return [*rows, _mean(rows, before), *_false_alarms(answers, genuine, called)]
+def answers(path: Path, judgement: Judgement) -> list[Case]:
+    """Read observations and judge them. Raises ConfigError where there are none."""
+    if not path.exists():
+        raise ConfigError(f"{path}: no answers of left-out groups: run python -m truefeed.train.face.answers first")
+    held = json.loads(path.read_text())
+    clips = [Clip(path, r["name"], r["fake"], r["method"], r["identity"], r["split"]) for r in held]
+    return cases(clips, [row["seen"] for row in held], judgement)
 
 
-def _noted(row: Row, note: str) -> Row:
-    return Row(**{**{name: getattr(row, name) for name in row.__slots__}, "note": note})
-
-
-def _mean(rows: list[Row], before: list[float]) -> Row:
+def left_out(after: Sequence[Case], before: Sequence[Case]) -> list[Row]:
+    """Rows of the groups that were left out, each beside its own genuine clips or other people, and their mean."""
+    rows, was = [], []
+    for group in sorted({group_of(case.clip.name) for case in after if case.clip.fake}):
+        mine, note = beside(after, group)
+        was.append(auc(*_judged(beside(before, group)[0])))
+        rows.append(_row("left out", group, mine, f"{note}; before {was[-1]:.3f}"))
     values = [row.auc for row in rows if row.auc is not None]
-    return Row(
-        "face",
-        "left out",
-        "mean over groups",
-        n_genuine=sum(row.n_genuine for row in rows),
-        n_fake=sum(row.n_fake for row in rows),
-        auc=suite.number(float(np.mean(values))),
-        note=f"before {np.mean(before):.3f}",
-    )
+    return [
+        *rows,
+        Row(
+            "face",
+            "left out",
+            "mean over groups",
+            auc=suite.number(float(np.mean(values))),
+            n_fake=sum(row.n_fake for row in rows),
+            note=f"before {np.mean(was):.3f}",
+        ),
+    ]
 
 
-def _false_alarms(answers: Answers, genuine: npt.NDArray[np.bool_], called: npt.NDArray[np.bool_]) -> Iterator[Row]:
-    kinds = {"all genuine": genuine} | {
-        name: genuine & (answers.group == name) for name in np.unique(answers.group[genuine])
-    }
-    for name, keep in kinds.items():
-        label, who = answers.label[keep], answers.identity[keep]
-        yield suite.judged("face", "false alarms", name, label, answers.said[keep], who, called=called[keep])
+def beside(every: Sequence[Case], group: str) -> tuple[list[Case], str]:
+    """The fakes of a group with its genuine clips, where it has enough, else with other people."""
+    fakes = [case for case in every if case.clip.fake and group_of(case.clip.name) == group]
+    own = [case for case in every if not case.clip.fake and group_of(case.clip.name) == group]
+    if len(own) >= _LEAST:
+        return [*own, *fakes], "beside its own genuine clips"
+    return [*_others(every), *fakes], "beside other people"
 
 
-def old_methods(observed: list[Case]) -> list[Row]:
+def _others(every: Sequence[Case]) -> list[Case]:
+    """Genuine clips of groups that have no fakes."""
+    faked = {group_of(case.clip.name) for case in every if case.clip.fake}
+    return [case for case in every if not case.clip.fake and group_of(case.clip.name) not in faked]
+
+
+def _judged(chosen: Sequence[Case]) -> tuple[Labels, Scores]:
+    labels = np.array([int(case.clip.fake) for case in chosen])
+    return labels, np.array([log_odds(case.said.fake or 0.0) for case in chosen])
+
+
+def _row(measure: str, group: str, chosen: Sequence[Case], note: str = "", condition: str = "") -> Row:
+    labels, scores = _judged(chosen)
+    people = np.array([case.clip.identity for case in chosen])
+    called = np.array([case.said.status == "fake" for case in chosen])
+    return suite.judged("face", measure, group, labels, scores, people, called=called, note=note, condition=condition)
+
+
+def false_alarms(after: Sequence[Case]) -> Iterator[Row]:
+    """Rows of genuine clips by group, none of whose people the encoder that is asked was trained on."""
+    genuine = [case for case in after if not case.clip.fake]
+    yield _row("false alarms", "all genuine", genuine)
+    for group in sorted({group_of(case.clip.name) for case in genuine}):
+        yield _row("false alarms", group, [case for case in genuine if group_of(case.clip.name) == group])
+
+
+_RATES = (0.01, 0.05)
+
+
+def found_in_time(after: Sequence[Case]) -> Iterator[Row]:
+    """Rows of how many fakes are found within the clip where so many genuine clips have a moment as suspicious."""
+    others = sorted(max(p for _, p, _ in case.said.moments) for case in after if not case.clip.fake)
+    for rate in _RATES:
+        limit = others[len(others) - 1 - int(rate * len(others))]
+        for group in sorted({group_of(case.clip.name) for case in after if case.clip.fake}):
+            mine = [case for case in after if case.clip.fake and group_of(case.clip.name) == group]
+            first = [[t for t, p, _ in case.said.moments if p > limit] for case in mine]
+            seconds = [times[0] for times in first if times]
+            median = f"median after {np.median(seconds):.1f} s" if seconds else ""
+            yield Row(
+                "face",
+                "time to detect",
+                group,
+                f"{rate:.0%} of genuine clips flagged",
+                len(others),
+                len(mine),
+                called_fake_fake=suite.number(len(seconds) / len(mine)),
+                note=median,
+            )
+
+
+def old_methods(observed: Sequence[Case]) -> list[Row]:
     """Rows of FaceForensics++: each method beside all genuine clips, and all together."""
     scored = [case for case in observed if case.said.fake is not None]
     methods = sorted({case.clip.method for case in scored if case.clip.fake})
-    rows = []
-    for method in [*methods, "all"]:
-        chosen = [c for c in scored if not c.clip.fake or method in ("all", c.clip.method)]
-        labels = np.array([int(c.clip.fake) for c in chosen])
-        scores = np.array([c.said.fake or 0.0 for c in chosen])
-        called = np.array([c.said.status == "fake" for c in chosen])
-        who = np.array([c.clip.identity for c in chosen])
-        rows.append(suite.judged("face", "old methods", method, labels, scores, who, called=called))
-    return rows
+    genuine = [case for case in scored if not case.clip.fake]
+    rows = [
+        _row("old methods", name, [*genuine, *(c for c in scored if c.clip.fake and c.clip.method == name)])
+        for name in methods
+    ]
+    return [*rows, _row("old methods", "all", scored)]

@@ -1,7 +1,7 @@
 """Give the temporal head the signs of manipulation in motion: `python -m truefeed.train.face.motion_head --help`.
 
-Mean and spread of each come from the genuine versions that train.face.motion_stats measured. Manipulated versions are
-looked at only to print how far each sign tells them apart.
+Mean and spread of each come from genuine clips: those of a table of labelled faces, or the versions that
+train.face.motion_stats measured. Manipulated ones are looked at only to print how far each sign tells them apart.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import numpy.typing as npt
 import torch
 from onnx import numpy_helper
 
@@ -20,8 +21,9 @@ from ...stream.faces.motion_features import COLUMNS, MEASURES, NAMES
 from ...stream.types import Floats
 from ..common.loop import save
 from ..common.metrics import auc
+from ..data.labelled_faces import LabelledFaces
 from .checkpoints import read_head
-from .networks import Signs, WindowHead
+from .networks import HeadSettings, Signs, WindowHead
 
 SIGNS: dict[str, tuple[tuple[str, str, str, int], ...]] = {
     # Each frame is placed and lit anew: the skin trembles, flickers and changes beside the hair and the neck.
@@ -55,24 +57,31 @@ _LEAST = 0.05
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m truefeed.train.face.motion_head", description=__doc__)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--moves", type=Path, help="the table that truefeed.train.face.motion_stats wrote")
+    what.add_argument("--dataset", type=Path, nargs="+", help="folders with labelled.npz")
+    parser.add_argument("--groups", nargs="+", help="of --dataset, only these: clips of the training part")
     parser.add_argument(
-        "--moves", type=Path, required=True, help="the table that truefeed.train.face.motion_stats wrote"
+        "--head", type=Path, help="the checkpoint of truefeed.train.face.train_head; without it frames are averaged"
     )
-    parser.add_argument("--head", type=Path, required=True, help="the checkpoint of truefeed.train.face.train_head")
     parser.add_argument("--gain", type=float, default=1.0, help="log-odds a spread of each sign")
     parser.add_argument("--out", type=Path, required=True, help="the head's new checkpoint")
     args = parser.parse_args(argv)
-    table = np.load(args.moves)
-    means, label = table["rows"][..., :-1].mean(1), table["label"]
+    if args.dataset:
+        faces = LabelledFaces.read(args.dataset)
+        means, label = _of_clips(faces.rows(np.isin(faces.group, args.groups)) if args.groups else faces)
+    else:
+        table = np.load(args.moves)
+        means, label = table["rows"][..., :-1].mean(1), table["label"]
     signs = settle(means[label == 0], args.gain)
-    model = with_signs(read_head(args.head), signs, _COUNTS)
+    model = with_signs(read_head(args.head) if args.head else WindowHead(HeadSettings()), signs, _COUNTS)
     command = {k: str(v) for k, v in vars(args).items()}
     save(args.out, {"settings": asdict(model.settings), "model": model.state_dict(), "command": command})
     with torch.no_grad():
         far = signs.far(torch.from_numpy(means)).numpy()
     for number, name in enumerate(SIGNS):
-        sys.stderr.write(f"{name}: AUC on pseudo-fakes {auc(label, far[:, number]):.3f}\n")
-    sys.stderr.write(f"{(label == 0).sum()} genuine and {(label == 1).sum()} manipulated versions\n")
+        sys.stderr.write(f"{name}: AUC on manipulated ones {auc(label, far[:, number]):.3f}\n")
+    sys.stderr.write(f"{(label == 0).sum()} genuine and {(label == 1).sum()} manipulated\n")
     return 0
 
 
@@ -93,6 +102,13 @@ def read_signs(path: Path) -> tuple[Signs, tuple[int, ...]] | None:
     signs = Signs(MEASURES, counts)
     signs.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in parts.items()})
     return signs, counts
+def _of_clips(faces: LabelledFaces) -> tuple[Floats, npt.NDArray[np.integer]]:
+    """(clips, MEASURES), means over the faces of each clip in which motion was measured, and the (clips,) labels."""
+    moved = faces.rows(faces.motion[:, -1] > 0)
+    clips, first, member = np.unique(moved.clip, return_index=True, return_inverse=True)
+    total = np.zeros((len(clips), MEASURES))
+    np.add.at(total, member, moved.motion[:, :-1])
+    return (total / np.bincount(member)[:, None]).astype(np.float32), moved.label[first]
 
 
 @torch.no_grad()
