@@ -28,7 +28,7 @@ from .checkpoints import read_encoder
 from .feature_bank import FeatureBank, seen_early, seen_late
 from .networks import FaceEncoder
 from .pairs import PairSettings, normalise
-from .tune import TuneSettings, between, checkpoint, left_out, tuned
+from .tune import TuneSettings, between, checkpoint, left_out, mean, tuned
 
 FOLDS: dict[str, tuple[str, ...]] = {
     "swaps-a": (
@@ -61,14 +61,16 @@ def main(argv: list[str] | None = None) -> int:
     learned, every = LabelledFaces.read([args.bank]), LabelledFaces.read(args.dataset)
     asked = every.rows(spread(every.clip, _FRAMES))
     early = features(old, asked, PairSettings(size=args.size))
-    settings = TuneSettings(steps=args.steps[-1], lr=args.lr, seed=args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     found: dict[str, Floats] = {}
     folds = json.loads(args.folds.read_text()) if args.folds else FOLDS
     for number, (name, prefixes) in enumerate(folds.items()):
         people = f"{number}/{len(folds)}"
         rows = np.flatnonzero(left_out(asked, prefixes, people) | np.char.startswith(asked.clip, _OLD))
-        for step, new in tuned(old, bank, learned, ~left_out(learned, prefixes, people), settings, args.steps):
+        allowed = ~left_out(learned, prefixes, people)
+        found_by = [tuned(old, bank, learned, allowed, one, args.steps) for one in _settings(args)]
+        for several in zip(*found_by, strict=True):
+            step, new = several[0][0], mean([model for _, model in several])
             for share in args.shares:
                 said = found.setdefault(f"{step} {share}", np.full((len(folds), len(asked)), np.nan, np.float32))
                 said[number, rows] = logits(between(old, new, share), early[rows])
@@ -82,6 +84,10 @@ def main(argv: list[str] | None = None) -> int:
     columns = {name: getattr(asked, name) for name in _COLUMNS}
     np.savez(args.out / "answers.npz", chosen=found[best], how=best, before=before, **columns)
     return 0
+
+
+def _settings(args: argparse.Namespace) -> list[TuneSettings]:
+    return [TuneSettings(steps=args.steps[-1], lr=args.lr, seed=seed) for seed in args.seeds]
 
 
 def chosen(figures: Mapping[str, Mapping[str, float]]) -> str:
@@ -170,7 +176,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--shares", type=float, nargs="+", default=[0.5, 1.0], help="of the way to the new weights")
     parser.add_argument("--size", type=int, default=192, help="side of the crop, px")
     parser.add_argument("--lr", type=float, default=TuneSettings.lr)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="several: the mean of the weights")
     return parser.parse_args(argv)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -64,9 +65,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--head", type=Path, help="the checkpoint of truefeed.train.face.train_head; without it frames are averaged"
     )
-    parser.add_argument("--gain", type=float, default=1.0, help="log-odds a spread of each sign")
+    parser.add_argument(
+        "--gain", type=float, nargs="+", default=[1.0], help="log-odds a spread of each sign; one for all, or for each"
+    )
     parser.add_argument("--out", type=Path, required=True, help="the head's new checkpoint")
     args = parser.parse_args(argv)
+    if len(args.gain) not in (1, len(SIGNS)):
+        parser.error(f"--gain takes one value, or one for each of {', '.join(SIGNS)}")
     if args.dataset:
         faces = LabelledFaces.read(args.dataset)
         means, label = _of_clips(faces.rows(np.isin(faces.group, args.groups)) if args.groups else faces)
@@ -79,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
     save(args.out, {"settings": asdict(model.settings), "model": model.state_dict(), "command": command})
     with torch.no_grad():
         far = signs.far(torch.from_numpy(means)).numpy()
-    for number, name in enumerate(SIGNS):
+    for number, name in enumerate(SIGNS if label.any() else ()):
         sys.stderr.write(f"{name}: AUC on manipulated ones {auc(label, far[:, number]):.3f}\n")
     sys.stderr.write(f"{(label == 0).sum()} genuine and {(label == 1).sum()} manipulated\n")
     return 0
@@ -112,8 +117,8 @@ def _of_clips(faces: LabelledFaces) -> tuple[Floats, npt.NDArray[np.integer]]:
 
 
 @torch.no_grad()
-def settle(genuine: Floats, gain: float) -> Signs:
-    """Make the signs from the mean measures (n, MEASURES) of genuine video."""
+def settle(genuine: Floats, gain: Sequence[float]) -> Signs:
+    """Make the signs from the mean measures (n, MEASURES) of genuine video; gain is one for all, or one a sign."""
     signs = Signs(MEASURES, _COUNTS)
     column = {name: index for index, name in enumerate(NAMES)}
     every = [contrast for contrasts in SIGNS.values() for contrast in contrasts]
@@ -127,7 +132,7 @@ def settle(genuine: Floats, gain: float) -> Signs:
     sums = signs.sums(values)
     signs.level.copy_(sums.mean(0))
     signs.scale.copy_(sums.std(0))
-    signs.gain.fill_(gain)
+    signs.gain.copy_(torch.tensor(gain))
     return signs
 
 

@@ -55,12 +55,14 @@ class TuneSettings:
 def main(argv: list[str] | None = None) -> int:
     args = _parse(argv)
     torch.set_num_threads(1)
-    settings = TuneSettings(steps=args.steps, seed=args.seed, lr=args.lr)
     faces, bank, old = LabelledFaces.read([args.bank]), FeatureBank.read(args.bank), read_encoder(args.encoder)
     out = left_out(faces, args.leave_out, args.people)
-    for _, new in tuned(old, bank, faces, ~out, settings, [settings.steps]):
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        save(args.out, checkpoint(between(old, new, args.share), args))
+    found = []
+    for seed in args.seeds:
+        settings = TuneSettings(steps=args.steps, seed=seed, lr=args.lr)
+        found += [new for _, new in tuned(old, bank, faces, ~out, settings, [settings.steps])]
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    save(args.out, checkpoint(between(old, mean(found), args.share), args))
     return 0
 
 
@@ -186,6 +188,16 @@ def _loss(logit: Tensor, evidence: Tensor, bank: FeatureBank, rows: Rows, settin
     return loss + settings.kept * old.float().mean() * (drift * drift).mean() if old.any() else loss
 
 
+def mean(models: Sequence[FaceEncoder]) -> FaceEncoder:
+    """Average the weights of encoders tuned from the same one (Wortsman et al., "Model Soups", ICML 2022)."""
+    model = copy.deepcopy(models[0])
+    states = [one.state_dict() for one in models]
+    for name, value in model.state_dict().items():
+        if value.is_floating_point():
+            value.copy_(torch.stack([state[name] for state in states]).mean(0))
+    return model
+
+
 def between(old: FaceEncoder, new: FaceEncoder, share: float) -> FaceEncoder:
     """Lay an encoder on the straight way from old to new weights, 0 old, 1 new."""
     model, start = copy.deepcopy(new), old.state_dict()
@@ -207,7 +219,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--share", type=float, default=1.0, help="how far to go from the old weights to the new ones")
     parser.add_argument("--steps", type=int, default=TuneSettings.steps)
     parser.add_argument("--lr", type=float, default=TuneSettings.lr)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1], help="several: the mean of the weights")
     return parser.parse_args(argv)
 
 

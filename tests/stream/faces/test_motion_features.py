@@ -58,7 +58,7 @@ def test_a_face_that_trembles_or_flickers_beside_its_head_shows(region: str) -> 
 
 def test_the_signs_tell_a_trembling_face_from_genuine_ones() -> None:
     genuine = np.stack([mean(seed) for seed in range(12)])[:, :-1]
-    signs = settle(genuine, gain=0.5)
+    signs = settle(genuine, gain=[0.5])
     suspects = torch.from_numpy(np.stack([mean(99), mean(99, tremble=1.5)])[:, :-1])
     with torch.no_grad():
         plain, trembling = signs.far(suspects)[:, 0]

@@ -132,6 +132,9 @@ def test_tuning_leaves_the_first_stages_and_learns_the_rest(bank: Path, encoder:
         str(out),
         "--steps",
         "3",
+        "--seeds",
+        "1",
+        "2",
         "--leave-out",
         "modern/a",
     ]
