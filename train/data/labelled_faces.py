@@ -85,6 +85,13 @@ class LabelledFaces:
         """Take a mask or indices."""
         return LabelledFaces(**{field.name: getattr(self, field.name)[keep] for field in fields(self)})
 
+    def named(self, prefixes: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """(n,): whether the name of the clip begins with one of these."""
+        found = np.zeros(len(self), bool)
+        for prefix in prefixes:
+            found |= np.char.startswith(self.clip, prefix)
+        return found
+
     def save(self, folder: Path) -> None:
         """Write the table into folder, with the paths as they are here."""
         columns: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}

@@ -84,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     faces = LabelledFaces.read(args.dataset)
-    faces = faces.rows(~np.isin(faces.group, args.never))
+    faces = faces.rows(~faces.named(args.never))
     model = read_encoder(args.encoder)
     drawn = LabelledPairs(faces, PairSettings(size=args.size), args.seed)
     asked = plan(faces, args.draws, dict(zip(KINDS[1:], (args.genuine, args.pseudo, args.live), strict=True)))
@@ -138,7 +138,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--dataset", type=Path, nargs="+", required=True, help="folders with labelled.npz")
     parser.add_argument("--encoder", type=Path, required=True, help="the checkpoint that will be tuned")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--never", nargs="*", default=(), help="groups of the table that are never trained on")
+    parser.add_argument(
+        "--never", nargs="*", default=(), metavar="PREFIX", help="clips whose names begin so are not trained on"
+    )
     parser.add_argument("--draws", type=int, default=1, help="pairs of each fake")
     parser.add_argument("--genuine", type=int, default=500, help="pairs of genuine faces")
     parser.add_argument("--pseudo", type=int, default=700, help="pairs with a pseudo-fake")

@@ -13,8 +13,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 import numpy.typing as npt
+import onnx
 import torch
 from onnx import numpy_helper
 
@@ -61,7 +61,9 @@ def main(argv: list[str] | None = None) -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--moves", type=Path, help="the table that truefeed.train.face.motion_stats wrote")
     what.add_argument("--dataset", type=Path, nargs="+", help="folders with labelled.npz")
-    parser.add_argument("--groups", nargs="+", help="of --dataset, only these: clips of the training part")
+    parser.add_argument(
+        "--only", nargs="+", default=[""], metavar="PREFIX", help="of --dataset, clips whose names begin so"
+    )
     parser.add_argument(
         "--head", type=Path, help="the checkpoint of truefeed.train.face.train_head; without it frames are averaged"
     )
@@ -74,7 +76,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"--gain takes one value, or one for each of {', '.join(SIGNS)}")
     if args.dataset:
         faces = LabelledFaces.read(args.dataset)
-        means, label = _of_clips(faces.rows(np.isin(faces.group, args.groups)) if args.groups else faces)
+        means, label = _of_clips(faces.rows(faces.named(args.only)))
     else:
         table = np.load(args.moves)
         means, label = table["rows"][..., :-1].mean(1), table["label"]
@@ -107,6 +109,8 @@ def read_signs(path: Path) -> tuple[Signs, tuple[int, ...]] | None:
     signs = Signs(MEASURES, counts)
     signs.load_state_dict({name: torch.from_numpy(value.copy()) for name, value in parts.items()})
     return signs, counts
+
+
 def _of_clips(faces: LabelledFaces) -> tuple[Floats, npt.NDArray[np.integer]]:
     """(clips, MEASURES), means over the faces of each clip in which motion was measured, and the (clips,) labels."""
     moved = faces.rows(faces.motion[:, -1] > 0)

@@ -83,10 +83,7 @@ def left_out(faces: LabelledFaces, prefixes: Sequence[str], people: str = "") ->
         prefixes: beginnings of names of clips.
         people: `K/N`: of the people of whom there are no fakes the K-th N-th, drawn by name, as well.
     """
-    names = faces.clip
-    out = np.zeros(len(faces), bool)
-    for prefix in prefixes:
-        out |= np.char.startswith(names, prefix)
+    out = faces.named(prefixes)
     if people:
         part, of = (int(number) for number in people.split("/"))
         known = np.unique(faces.group[faces.label == 1])

@@ -77,7 +77,7 @@ def bank(table: Path, encoder: Path, tmp_path_factory: pytest.TempPathFactory) -
         "--size",
         str(SIDE),
         "--never",
-        "dev",
+        "dev/",
     ]
     assert feature_bank.main([*words, "--genuine", "2", "--pseudo", "3", "--live", "3"]) == 0
     return out
