@@ -5,8 +5,6 @@ code that runs live, and writes
 
     OUT/crops/NNNNN.png    aligned faces, at the scale of train.data.face_crops
     OUT/labelled.npz       what is known of each: the columns of LabelledFaces
-
-`truefeed preprocess --dataset` writes the same table of a data set of any layout that it knows.
 """
 
 from __future__ import annotations
@@ -74,7 +72,9 @@ class LabelledFaces:
         parts: dict[str, list[Any]] = {field.name: [] for field in fields(cls)}
         for folder in folders:
             if not (folder / NAME).exists():
-                raise ConfigError(f"{folder}: no {NAME} in it: run truefeed preprocess --dataset DATA first")
+                raise ConfigError(
+                    f"{folder}: no {NAME} in it: python -m truefeed.train.data.labelled_faces DATA {folder} makes one"
+                )
             with np.load(folder / NAME) as table:
                 for name, values in parts.items():
                     values.append(table[name])

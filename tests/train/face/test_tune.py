@@ -188,5 +188,5 @@ def test_the_best_mean_over_groups_is_chosen_where_nothing_old_is_lost() -> None
 
 
 def test_a_folder_without_a_table_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="preprocess"):
+    with pytest.raises(ConfigError, match="labelled_faces"):
         LabelledFaces.read([tmp_path])
