@@ -110,13 +110,18 @@ def _suspicion(summary: Summary) -> tuple[int, float]:
 def notes(fed: Fed) -> Iterator[str]:
     """Yield what a person should know beside the verdict, in words."""
     if fed.unreadable >= _TOLD:
-        yield f"{max(1, round(100 * fed.unreadable))}% of it could not be read"
+        yield from missing(fed.unreadable)
     for track in fed.tracks:
         if track["status"] == "fake":
             yield f"track {track['track']} ({track['kind']}) is fake"
     left = [track for track in fed.tracks if "error" in track]
     if left:
         yield f"{len(left)} more track{'s' if len(left) > 1 else ''} not judged: {', '.join(_reasons(left))}"
+
+
+def missing(share: float) -> Iterator[str]:
+    """Say that so much, 0..1, of a file could not be read; of a picture that is cut short all of it may be there."""
+    yield f"{max(1, round(100 * share))}% of it could not be read" if share else "it is cut short: details are missing"
 
 
 def _reasons(tracks: Sequence[dict[str, Any]]) -> list[str]:

@@ -23,7 +23,7 @@ def line(report: Report) -> dict[str, Any]:
     }
     # Only where there is something to tell.
     more = {
-        "unreadable": report.unreadable if report.unreadable and report.notes else None,
+        "unreadable": report.unreadable if report.notes else None,
         "tracks": report.tracks,
         "notes": report.notes,
         "error": report.error,

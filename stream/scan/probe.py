@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Literal
 
 import av
-import cv2
-import numpy as np
 
 from ..errors import SourceError, SourceNotFoundError
-from ..types import Image
+from ..sources.isobmff import top_box
+from ..sources.selection import pictures
+from .jpeg import is_film
+from .webp import frame_count
 
 Kind = Literal["video", "image", "audio"]
 
@@ -23,19 +25,17 @@ _PICTURES = (
     (0, b"II*\0"),  # TIFF
     (0, b"MM\0*"),
     (8, b"WEBP"),
-    (4, b"ftypheic"),
-    (4, b"ftypmif1"),
-    (4, b"ftypavif"),
-    (4, b"ftypavis"),
     (0, b"\0\0\0\x0cjP  "),  # JPEG 2000
 )
+_HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mif2", b"miaf", b"msf1", b"avif", b"avis"}
+"Brands of files that hold pictures: with a film in them, a `moov` box, or without."
 # FFmpeg takes these for media: pictures made of letters, and lists that would have it read other files or the network.
 _NO_MEDIA = {"tty", "bin", "xbin", "adf", "idf", "hls", "applehttp", "concat", "dash", "rtsp", "sdp", "lavfi"}
 _NO_MEDIA |= {"ass", "srt", "webvtt", "subviewer", "vobsub", "jacosub", "lrc"}
-_ANIMATION_FRAMES = 600
 _SUFFIXES = {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".flv", ".wmv"}
 _SUFFIXES |= {".3gp", ".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".wma"}
-_SUFFIXES |= {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic"}
+_SUFFIXES |= {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".tga"}
+_SUFFIXES |= {".heic", ".heif", ".hif", ".mjpeg", ".mjpg", ".apng"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,17 @@ class Found:
 
 
 def walk(paths: Sequence[Path]) -> Iterator[Found]:
-    """Yield the files named and, sorted, those in the folders named; hidden ones and links to folders are left out."""
+    """Yield the files named and, sorted, those in the folders named.
+
+    In folders hidden files, links to folders or to nothing, pipes and devices are left out.
+    """
     for path in paths:
-        if path.is_dir():
+        try:
+            inside = path.is_dir()
+        except OSError as error:  # a name that no file can have, or no leave to look
+            yield _refused(path, error)
+            continue
+        if inside:
             yield from _folder(path)
         else:
             yield Found(path, named=True)
@@ -61,15 +69,18 @@ def _folder(folder: Path) -> Iterator[Found]:
     failed: list[OSError] = []
     for root, folders, files in os.walk(folder, onerror=failed.append):
         while failed:
-            yield _refused(failed.pop())
+            error = failed.pop()
+            yield _refused(error.filename, error)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Found(Path(root, name), named=False) for name in sorted(files) if not name.startswith("."))
+        wanted = (Path(root, name) for name in sorted(files) if not name.startswith("."))
+        yield from (Found(path, named=False) for path in wanted if path.is_file())
     while failed:
-        yield _refused(failed.pop())
+        error = failed.pop()
+        yield _refused(error.filename, error)
 
 
-def _refused(error: OSError) -> Found:
-    return Found(Path(error.filename), True, f"{error.filename}: {(error.strerror or 'cannot be read').lower()}")
+def _refused(path: Path | str, error: OSError) -> Found:
+    return Found(Path(path), True, f"{path}: {(error.strerror or 'cannot be read').lower()}")
 
 
 def claims_media(path: Path) -> bool:
@@ -90,11 +101,26 @@ def kind_of(path: Path) -> Kind | None:
     if head.startswith(b"GIF8"):
         return "video" if _more_than_one_picture(path) else "image"
     bitmap = head.startswith(b"BM") and head[6:10] == bytes(4)
-    if bitmap or any(head[at : at + len(mark)] == mark for at, mark in _PICTURES):
-        return "video" if is_webp(path) and len(read_animation(path, 2)) > 1 else "image"
+    heif = head[4:8] == b"ftyp" and head[8:12] in _HEIF
+    if bitmap or heif or any(head[at : at + len(mark)] == mark for at, mark in _PICTURES):
+        return "video" if _moves(path, head) else "image"
     if _is_text(head):
         return None
     return _container(path)
+
+
+def _moves(path: Path, head: bytes) -> bool:
+    """Tell whether what begins as a picture goes on as a film."""
+    if head.startswith(b"\xff\xd8\xff"):
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return is_film(data)
+    if head.startswith(b"RIFF"):
+        return frame_count(path) > 1
+    if head.startswith(b"\x89PNG"):
+        # The chunk that announces further pictures comes before the first one.
+        place = head.split(b"IDAT", 1)[0].find(b"acTL")
+        return place >= 0 and int.from_bytes(head[place + 4 : place + 8], "big") > 1
+    return head[4:8] == b"ftyp" and bool(top_box(path, b"moov")) and _container(path) == "video"
 
 
 def is_webp(path: Path) -> bool:
@@ -123,12 +149,12 @@ def _is_text(head: bytes) -> bool:
 
 def _container(path: Path) -> Kind | None:
     try:
-        with av.open(str(path.absolute()), options={"protocol_whitelist": "file"}, metadata_errors="ignore") as media:
+        options = {"protocol_whitelist": "file", "pattern_type": "none"}
+        with av.open(f"file:{path.absolute()}", options=options, metadata_errors="ignore") as media:
             if _NO_MEDIA & set(media.format.name.split(",")):
                 return None
-            cover = av.stream.Disposition.attached_pic
-            if any(not s.disposition & cover for s in media.streams.video):
-                return "video"
+            if pictures(media):
+                return "image" if media.format.name == "image2" or media.format.name.endswith("_pipe") else "video"
             return "audio" if media.streams.audio else None
     except (av.error.FFmpegError, OSError, ValueError):
         return None
@@ -143,36 +169,3 @@ def _more_than_one_picture(path: Path) -> bool:
     except (av.error.FFmpegError, OSError, ValueError, IndexError):
         pass
     return False
-
-
-def read_picture(path: Path) -> Image:
-    """Read a picture upright (its EXIF orientation applied).
-
-    Returns:
-        HxWx3, uint8, BGR.
-
-    Raises:
-        SourceError: it cannot be decoded.
-    """
-    data = np.fromfile(path, np.uint8)
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    except cv2.error:
-        image = None
-    if image is None or image.size == 0:
-        raise SourceError(f"{path}: damaged, or a picture of a kind that cannot be decoded (convert it to JPEG or PNG)")
-    return np.asarray(image, np.uint8)
-
-
-def read_animation(path: Path, most: int = _ANIMATION_FRAMES) -> list[tuple[float, Image]]:
-    """Return the pictures of an animated WebP with their times, s; the first `most` of them."""
-    try:
-        good, animation = cv2.imdecodeanimation(np.fromfile(path, np.uint8), 0, most)
-    except cv2.error:
-        return []
-    if not good:
-        return []
-    times = np.cumsum([0, *animation.durations])[:-1] / 1000
-    return [
-        (float(t), np.asarray(image[:, :, :3], np.uint8)) for t, image in zip(times, animation.frames, strict=False)
-    ]

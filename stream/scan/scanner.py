@@ -19,9 +19,11 @@ from ..scoring.analyzer import Analyzer
 from ..scoring.models import Models, card_of
 from ..scoring.summary import Summary
 from ..types import Frame, Report
-from .feed import feed, notes
+from .feed import feed, missing, notes
 from .heatmap import Explainer
-from .probe import Found, Kind, claims_media, is_webp, kind_of, read_animation, read_picture
+from .picture import read_picture, unreadable
+from .probe import Found, Kind, claims_media, is_webp, kind_of
+from .webp import read_animation
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def judge(found: Found, models: Models, analyzer: Analyzer | None = None) -> Rep
             raise EngineError(f"{found.path}: there is no voice model to judge a sound with; see `truefeed doctor`")
         analyzer = analyzer or Analyzer(models, source=str(found.path))
         if kind == "image":
-            return _report(found.path, kind, analyzer.image(read_picture(found.path)), None, models)
+            return _picture(found.path, analyzer, models)
         if is_webp(found.path):
             seconds = _animation(found.path, analyzer)
             return _report(found.path, kind, analyzer.summary(), seconds, models)
@@ -99,6 +101,13 @@ def judge(found: Found, models: Models, analyzer: Analyzer | None = None) -> Rep
         return _failed(found.path, kind, str(error) or type(error).__name__)
     except Exception as error:  # whatever one file does to a library, the others are judged
         return _failed(found.path, kind, f"{found.path}: {type(error).__name__}: {error}")
+
+
+def _picture(path: Path, analyzer: Analyzer, models: Models) -> Report:
+    image = read_picture(path)
+    lost = unreadable(path, image)
+    report = _report(path, "image", analyzer.image(image), None, models)
+    return report if lost is None else replace(report, unreadable=_rounded(lost, 3), notes=tuple(missing(lost)))
 
 
 def _animation(path: Path, analyzer: Analyzer) -> float | None:

@@ -19,7 +19,7 @@ from ...stream.faces.detect_track import Follower
 from ...stream.faces.quality import Limits
 from ...stream.faces.tiled_detection import find
 from ...stream.image_file import write_image
-from ...stream.scan.probe import read_picture
+from ...stream.scan.picture import read_picture
 from ...stream.scoring.sampling import Schedule
 from ...stream.sources import SourceOptions
 from ...stream.sources.file import FileSource

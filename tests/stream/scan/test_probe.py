@@ -11,7 +11,9 @@ import pytest
 import soundfile
 from clips import moving_face, write_video
 from truefeed.stream.errors import SourceError, SourceNotFoundError
-from truefeed.stream.scan.probe import kind_of, read_animation, read_picture, walk
+from truefeed.stream.scan.picture import read_picture
+from truefeed.stream.scan.probe import kind_of, walk
+from truefeed.stream.scan.webp import read_animation
 
 GREY = [np.full((64, 96, 3), 20 + 10 * n, np.uint8) for n in range(10)]
 
@@ -108,3 +110,17 @@ def test_folders_are_walked_in_order_without_hidden_files(tmp_path: Path) -> Non
         ("a.png", True),
         ("absent", True),
     ]
+
+
+def test_what_a_folder_holds_beside_files_is_left_out_and_a_name_that_none_can_have_costs_one_error(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(b"x")
+    os.mkfifo(tmp_path / "in" / "pipe.mp4")
+    (tmp_path / "in" / "nowhere.mp4").symlink_to(tmp_path / "absent")
+    (tmp_path / "in" / "circle.mp4").symlink_to(tmp_path / "in" / "circle.mp4")
+    long = tmp_path / ("n" * 256 + ".mp4")
+    found = list(walk([long, tmp_path / "in", tmp_path / "in" / "a.png"]))
+    assert [(f.path.name, f.named) for f in found] == [(long.name, True), ("a.png", False), ("a.png", True)]
+    assert found[0].error == f"{long}: file name too long"
