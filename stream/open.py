@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 from av.format import formats_available
 
 from .errors import SourceError, SourceNotFoundError
-from .redaction import public_name
+from .redaction import displayable, public_name
 from .sources.base import Source, SourceOptions
 from .sources.file import FileSource
 from .sources.libav import AvSource, rtsp, v4l2
 from .sources.microphone import MicrophoneSource
 from .sources.opencv import camera
+from .sources.screen import ScreenSource
+from .sources.web import WebSource
 from .sources.with_microphone import DubbedSource
 
 if TYPE_CHECKING:
@@ -62,15 +64,26 @@ def _open(spec: str, options: SourceOptions) -> Source:
     scheme, colon, rest = spec.partition(":")
     if rest.startswith("//"):
         return _open_url(spec, scheme.lower(), options)
-    if colon and scheme in _FORMATS and not Path(spec).exists():
+    if colon and scheme == "x11grab":
+        return ScreenSource(public_name(spec), rest, options)
+    if colon and scheme in _FORMATS and not _exists(spec):
         return AvSource(public_name(spec), rest, options, format=scheme)
-    if not spec or not Path(spec).exists():
+    if not spec or not _exists(spec):
         known = "a camera number, rtsp://..., a file or demo"
         raise SourceNotFoundError(f"{public_name(spec) or 'empty source'}: no such file; a source is {known}")
     return FileSource(Path(spec), options)
 
 
+def _exists(path: str) -> bool:
+    """Tell whether there is such a file. Raises SourceError where no file can be called so."""
+    try:
+        return Path(path).exists()
+    except OSError as error:
+        raise SourceNotFoundError(f"{displayable(path)}: {(error.strerror or 'no such file').lower()}") from None
+
+
 def _open_url(url: str, scheme: str, options: SourceOptions) -> Source:
+    url = scheme + url[len(scheme) :]  # FFmpeg knows RTSP:// in small letters only
     if not _sound(url):
         raise SourceError(f"{public_name(url)}: write / ? # and @ of a user name or password as %2F %3F %23 and %40")
     if scheme in ("rtsp", "rtsps"):
@@ -83,7 +96,9 @@ def _open_url(url: str, scheme: str, options: SourceOptions) -> Source:
         return FileSource(Path(url.removeprefix("file://")), options)
     if scheme in ("http", "https") and Path(urlsplit(url).path).suffix.lower() in _WEB_FILES:
         return FileSource(url, options)
-    if scheme in ("http", "https", "rtmp", "rtmps", "srt", "udp", "tcp", "rtp"):
+    if scheme in ("http", "https"):
+        return WebSource(url, options)
+    if scheme in ("rtmp", "rtmps", "srt", "udp", "tcp", "rtp"):
         return AvSource(public_name(url), url, options, resumable=False)
     raise SourceError(f"{public_name(url)}: {scheme}:// is not supported")
 

@@ -42,7 +42,7 @@ class Coverage:
     def close(self, container: InputContainer, streams: Iterable[Stream]) -> None:
         """Find what is missing, once the end was reached, or what was taken for it."""
         shares = [self.missing, 0.0]
-        if self.path is not None and (promised := declared_size(self.path)):
+        if self.path is not None and self.path.is_file() and (promised := declared_size(self.path)):
             shares.append(1 - self.path.stat().st_size / promised)
         for stream in streams:
             if _exact(container, stream):

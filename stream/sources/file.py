@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -19,6 +20,7 @@ from .container import Session
 from .coverage import Coverage
 from .isobmff import sample_entries
 from .libav import explain
+from .pipe import Pipe
 from .selection import Track, UndecodableError
 from .timestamps import Timeline
 
@@ -47,18 +49,22 @@ class FileSource:
         self._file = file
         self._options = options
         self._only = only
+        self._pipe: Pipe | None = None
         self.coverage = Coverage(path=file if isinstance(file, Path) else None)
         "How much could not be read, once it ended."
         self.others: tuple[Track, ...] = ()
         "Its tracks that are not read, once it is open."
 
     def close(self) -> None:
-        """Do nothing: the generator closes what it opened."""
+        """See `Source.close`; the generator closes all but a pipe."""
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
 
     def items(self, stop: threading.Event) -> Generator[Item]:
         """See `Source.items`; raises SourceError where the file can't be read as media."""
         yield StateChange("connecting", arrived=time.monotonic())
-        with self._open() as container:
+        with self._open(stop) as container:
             length = container.duration / 1e6 if container.duration else None
             timeline = Timeline(live=False, length=length)
             try:
@@ -76,7 +82,7 @@ class FileSource:
             except SourceError as error:
                 raise SourceError(f"{self.name}: {error}") from None
             except (av.error.FFmpegError, ValueError, OSError) as error:
-                raise SourceError(f"{self.name}: {redact(str(getattr(error, 'strerror', None) or error))}") from None
+                raise SourceError(f"{self.name}: {self._why(error)}") from None
         yield StateChange("ended", "stopped" if stop.is_set() else "end of the file", time.monotonic())
 
     def _read(self, container: InputContainer, session: Session, stop: threading.Event) -> Iterator[Item]:
@@ -96,7 +102,19 @@ class FileSource:
         name = known[track] if track < len(known) and known[track] else "a coding that is not known"
         return f"{name}: encrypted" if name in ("encv", "enca") else name
 
-    def _open(self) -> InputContainer:
+    def _why(self, error: Exception) -> str:
+        if isinstance(self._file, str) and getattr(error, "errno", None) == errno.EIO:
+            # MP4 with its index at the end: what comes before it has to be read after it.
+            return "the server broke off, or it gives no part of a file where one is asked for; download it first"
+        return redact(str(getattr(error, "strerror", None) or error))
+
+    def _format(self) -> str | None:
+        """Name the format where FFmpeg would go by the suffix: a film of JPEGs may be called a JPEG."""
+        assert isinstance(self._file, Path)
+        with self._file.open("rb") as file:
+            return "mjpeg" if file.read(3) == b"\xff\xd8\xff" else None
+
+    def _open(self, stop: threading.Event) -> InputContainer:
         if isinstance(self._file, str):
             try:
                 return av.open(self._file, timeout=_ANSWER, metadata_errors="replace")
@@ -107,7 +125,11 @@ class FileSource:
         try:
             # The plain path would be taken for a URL or a pattern where it looks like one, and many an old file's tags
             # are no UTF-8.
-            return av.open(f"file:{self._file}", options={"pattern_type": "none"}, metadata_errors="replace")
+            if self._file.is_fifo():
+                self._pipe = Pipe(self._file, stop)
+                return av.open(self._pipe, "r", metadata_errors="replace")
+            options = {"pattern_type": "none"}
+            return av.open(f"file:{self._file}", format=self._format(), options=options, metadata_errors="replace")
         except FileNotFoundError:
             raise SourceNotFoundError(f"{self.name}: no such file") from None
         except PermissionError:

@@ -14,7 +14,7 @@ from ..errors import SourceAuthError, SourceError, SourceNotFoundError
 from ..redaction import public_name, redact
 from .base import Item, SourceOptions
 from .container import Session
-from .reconnect import TICK, LiveSource
+from .reconnect import TICK, Connection, LiveSource
 from .timestamps import Timeline
 
 _ANSWER = 5.0
@@ -48,9 +48,12 @@ class AvSource(LiveSource):
         self._format = format
         self._settings = settings
         self._resumable = resumable
+        self._stall = options.stall
 
-    def _connect(self, timeline: Timeline, number: int) -> _AvConnection:
-        container = self._open()
+    def _connect(self, timeline: Timeline, number: int) -> Connection:
+        return self._read(self._open(), timeline, number)
+
+    def _read(self, container: InputContainer, timeline: Timeline, number: int) -> _AvConnection:
         try:
             session = Session(
                 container,
@@ -58,7 +61,7 @@ class AvSource(LiveSource):
                 self.tally,
                 number=number,
                 audio=self._options.audio,
-                stall=self._options.stall,
+                stall=self._stall,
             )
         except SourceError as error:
             container.close()
@@ -77,7 +80,7 @@ class AvSource(LiveSource):
 
     def _try(self, settings: Mapping[str, str]) -> InputContainer:
         started = time.monotonic()
-        read = TICK if self._resumable else self._options.stall
+        read = TICK if self._resumable else self._stall
         try:
             wait = (_ANSWER, read)
             return av.open(

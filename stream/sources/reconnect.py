@@ -54,6 +54,10 @@ class LiveSource(ABC):
     def _connect(self, timeline: Timeline, number: int) -> Connection:
         """Open it for the number-th time, from 0. Raises SourceError whose text begins with the name."""
 
+    def _over(self) -> str:
+        """Say why it is not opened again after the items of a connection ended; empty: it is."""
+        return ""
+
     def close(self) -> None:  # noqa: B027 - meant to do nothing
         """Do nothing: the generator closes what it opened."""
 
@@ -82,6 +86,9 @@ class LiveSource(ABC):
                                 self.tally.reconnects += number > 1
                                 wait, failed = first, 0
                         yield item
+                if not stop.is_set() and (over := self._over()):
+                    yield StateChange("ended", over, time.monotonic())
+                    return
                 why = "the stream ended"
             except StalledError as error:
                 why = str(error)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -432,3 +434,41 @@ def test_slow_consumer_of_a_file_loses_nothing(clip: Path) -> None:
                 seen += 1
                 time.sleep(0.005)
     assert (seen, capture.stats.dropped) == (50, 0)
+
+
+def test_a_pipe_is_read_and_left_at_once_where_nobody_writes(clip: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with Capture(open_source(str(pipe))) as capture:
+        assert isinstance(capture.poll(5), StateChange)
+        assert capture.poll(0.3) is None
+        started = time.monotonic()
+        capture.stop()
+        assert time.monotonic() - started < 5
+    media.ffmpeg("-i", clip, "-c", "copy", "-f", "mpegts", tmp_path / "a.ts")
+    writer = threading.Thread(target=lambda: pipe.write_bytes((tmp_path / "a.ts").read_bytes()))
+    writer.start()
+    assert len(frames(pipe)) == 50
+    writer.join(5)
+
+
+def test_a_name_that_no_file_can_have_is_an_error_of_its_source() -> None:
+    with pytest.raises(SourceNotFoundError, match="file name too long"):
+        open_source("n" * 300 + ".mp4")
+
+
+def test_a_film_of_jpegs_is_one_whatever_it_is_called(tmp_path: Path) -> None:
+    good, one = cv2.imencode(".jpg", grey(90))
+    assert good
+    (tmp_path / "film.jpg").write_bytes(one.tobytes() * 10)
+    assert len(frames(tmp_path / "film.jpg")) == 10
+
+
+def test_a_scheme_may_be_in_capitals() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        source = open_source(f"RTSP://127.0.0.1:{server.getsockname()[1]}/live")
+        with Capture(source):
+            server.settimeout(10)
+            connection, _ = server.accept()
+            with connection:
+                assert connection.recv(100).startswith(b"OPTIONS rtsp://127.0.0.1")
