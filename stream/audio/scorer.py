@@ -83,6 +83,21 @@ class VoiceScorer:
                 verdict = self._judge(self._origin + self._heard / RATE)
         return verdict
 
+    def finish(self) -> VoiceVerdict | None:
+        """Return the verdict at the end of the sound; None where less than a second was heard.
+
+        The scorer is to be reset before it hears anything else.
+
+        Raises:
+            EngineError: the model failed.
+        """
+        if self._resampler is None or self._origin is None or self._heard < HOP:
+            return None
+        rest = self._resampler.flush()
+        for start in range(0, len(rest) - BLOCK + 1, BLOCK):
+            self._hear(rest[start : start + BLOCK])
+        return self._judge(self._origin + self._heard / RATE)
+
     def _follow(self, chunk: AudioChunk) -> None:
         """Start anew where the sound does not go on from what was heard."""
         if self._resampler is not None and self._origin is not None:

@@ -81,6 +81,7 @@ def _show(source: FileSource, analyzer: Analyzer) -> float:
             elif isinstance(item, AudioChunk):
                 analyzer.audio(item)
                 end, came = max(end, item.t + len(item.samples) / item.rate), True
+    analyzer.finish()
     lost = source.coverage.unreadable
     if not came and lost >= _TOLD:
         what = "cut short" if source.coverage.missing >= 0.5 else "damaged"

@@ -138,6 +138,19 @@ class Analyzer:
             self._voice_record.add(verdict)
         return verdict
 
+    def finish(self) -> None:
+        """Take notice that nothing more comes. A voice too short for a verdict on the way is then judged all the same.
+
+        Raises:
+            EngineError: the model failed.
+        """
+        if self._listener is None or self._voice_record.scored:
+            return
+        verdict = self._listener.finish()
+        if verdict is not None:
+            self._voice_record.add(verdict)
+        self._listener.reset()
+
     def voice_only(self, voice: VoiceVerdict) -> Verdict:
         """Return the verdict on a source without a picture."""
         fake, status, why = fuse((), voice, t=voice.t, video=False)

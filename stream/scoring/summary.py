@@ -60,6 +60,11 @@ class VoiceRecord:
             return
         self._last = verdict
 
+    @property
+    def scored(self) -> bool:
+        """Whether any verdict has a probability."""
+        return self._last is not None
+
     def sum(self, fake_at: float, real_at: float) -> VoiceVerdict | None:
         """Return one verdict over all; None where nothing was heard."""
         if not self._heard:

@@ -19,7 +19,9 @@ import numpy as np
 import pytest
 import soundfile
 from clips import face_picture, moving_face, write_video
+from models import write_voice
 from truefeed.stream.cli import main
+from voices import voiced
 
 KEYS = [
     "path",
@@ -123,6 +125,18 @@ def test_a_sound_of_less_than_a_second_is_too_short(tmp_path: Path, capsys: pyte
     soundfile.write(tmp_path / "click.wav", np.sin(np.arange(8000) / 20) * 0.3, 16000)
     _, (line,), _ = _scan(capsys, tmp_path / "click.wav")
     assert (line["fake_probability"], line["reasons"]) == (None, ["too-short"])
+
+
+@pytest.mark.parametrize("seconds", [1.6, 1.9, 2.2])
+def test_a_voice_of_a_second_has_a_probability_and_is_too_short_to_tell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], seconds: float
+) -> None:
+    model = write_voice(tmp_path / "voice.onnx", logit=3.0)
+    soundfile.write(tmp_path / "word.wav", voiced(120, seconds, 1), 16000)
+    _, (line,), _ = _scan(capsys, "--voice-model", model, tmp_path / "word.wav")
+    assert line["voice_probability"] == pytest.approx(0.953, abs=0.001)
+    assert line["status"] == "uncertain"
+    assert "too-short" in line["reasons"]
 
 
 def test_named_files_that_are_no_media_fail_and_the_rest_is_done(
