@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import rtsp_server
 
+pytest_plugins = ["skips"]
+
 # A shell that starts the tests in the background has Ctrl-C ignored, and every program they start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

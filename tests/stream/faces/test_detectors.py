@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -8,7 +10,7 @@ import numpy as np
 import pytest
 from media import portrait
 from truefeed.engines import EngineError
-from truefeed.stream.errors import ConfigError, MissingExtraError
+from truefeed.stream.errors import ConfigError
 from truefeed.stream.faces import CenterFace, Detector, open_detector
 from truefeed.stream.faces.align import square
 from truefeed.stream.faces.nms import suppress
@@ -116,13 +118,15 @@ def insightface_or_skip() -> None:
 
 
 def test_insightface_absent_names_the_extra() -> None:
-    try:
-        import insightface  # noqa: F401
-    except ImportError:
-        with pytest.raises(MissingExtraError, match=r"pip install 'truefeed\[insightface\]'"):
-            open_detector("insightface")
-    else:
-        pytest.skip("insightface is installed")
+    script = (
+        "import sys; sys.modules['insightface'] = None\n"
+        "from truefeed.stream.cli import main\n"
+        "sys.exit(main(['watch', 'demo', '--faces', 'insightface']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'truefeed[insightface]'" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_insightface_refuses_what_is_no_detector(tmp_path: Path) -> None:
