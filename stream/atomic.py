@@ -32,6 +32,6 @@ def write_bytes(path: Path, data: bytes) -> None:
         part.write_bytes(data)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text in UTF-8 at once or not at all. Raises OSError."""
-    write_bytes(path, text.encode())
+def write_text(path: Path, text: str, errors: str = "strict") -> None:
+    """Write a text in UTF-8 at once or not at all; errors as of `str.encode`. Raises OSError."""
+    write_bytes(path, text.encode(errors=errors))

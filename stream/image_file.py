@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from .atomic import write_bytes
+from .errors import SourceError
 from .types import Image
 
 
@@ -18,6 +19,14 @@ def read_image(path: Path) -> Image | None:
     except (OSError, cv2.error):
         return None
     return None if image is None else np.asarray(image, np.uint8)
+
+
+def stored_image(path: Path) -> Image:
+    """Return an image that is known to be there. Raises SourceError where it can't be read."""
+    image = read_image(path)
+    if image is None:
+        raise SourceError(f"{path}: no image can be read")
+    return image
 
 
 def write_image(path: Path, image: Image, *options: int) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from ..atomic import write_text
 from ..redaction import redact
 from ..sinks.jsonl import dumps
 from .database import Database, Row
@@ -203,6 +204,4 @@ def stamp(at: float | None) -> str | None:
 
 def write_json(file: Path, value: Mapping[str, Any]) -> None:
     """Write at once or not at all."""
-    part = file.with_name(file.name + ".part")
-    part.write_text(dumps(value), "utf-8")
-    part.replace(file)
+    write_text(file, dumps(value), "replace")

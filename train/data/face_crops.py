@@ -22,6 +22,7 @@ import numpy as np
 
 from ...stream.faces.align import crop, face_px, similarity
 from ...stream.faces.centerface import CenterFace
+from ...stream.image_file import read_image, write_image
 from ...stream.types import Face, Floats, Image
 from .landmarks import FaceMesh
 
@@ -63,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
             skipped += 1
             continue
         name = f"crops/{len(names):05d}.png"
-        cv2.imwrite(str(args.out / name), cut, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        write_image(args.out / name, cut, cv2.IMWRITE_PNG_COMPRESSION, 1)
         names.append(name)
         sources.append(picture.source)
         identities.append(picture.identity)
@@ -108,7 +109,7 @@ def pictures(data: Path) -> Iterator[Picture]:
     """Yield every genuine picture of the training part: the stills, then frames spread evenly over each clip."""
     for row in rows(data / "faces" / "manifest.csv"):
         if row["label"] == "real":
-            image = cv2.imread(str(data / "faces" / row["path"]))
+            image = read_image(data / "faces" / row["path"])
             if image is not None:
                 yield Picture(np.asarray(image, np.uint8), row["source"], row["path"])
     for row in rows(data / "clips" / "manifest.csv"):

@@ -26,6 +26,7 @@ from ...stream.errors import ConfigError
 from ...stream.faces.align import face_px
 from ...stream.faces.centerface import CenterFace
 from ...stream.faces.motion_features import absent, measure
+from ...stream.image_file import read_image, stored_image, write_image
 from ...stream.scan.probe import kind_of
 from ...stream.types import Floats, Image
 from . import datasets
@@ -100,7 +101,7 @@ class LabelledFaces:
 
     def image(self, row: int) -> Image:
         """Read a crop: (S, S, 3) BGR."""
-        return np.asarray(cv2.imread(str(self.files[row])), np.uint8)
+        return stored_image(Path(self.files[row]))
 
 
 def group_of(name: str) -> str:
@@ -161,7 +162,7 @@ def _add(
         return
     image, dense = _small(cut, dense)
     name = f"crops/{len(table):05d}.png"
-    cv2.imwrite(str(out / name), image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    write_image(out / name, image, cv2.IMWRITE_PNG_COMPRESSION, 1)
     table.add(
         files=name,
         label=int(clip.fake),
@@ -187,9 +188,9 @@ def _small(image: Image, mesh: Floats) -> tuple[Image, Floats]:
 def _moments(path: Path, count: int) -> Iterator[tuple[float, list[Image]]]:
     """Yield the time and three frames in a row, so often, spread evenly; of a still picture itself."""
     if kind_of(path) == "image":
-        image = cv2.imread(str(path))
+        image = read_image(path)
         if image is not None:
-            yield 0.0, [np.asarray(image, np.uint8)]
+            yield 0.0, [image]
         return
     with av.open(str(path), metadata_errors="replace") as container:
         total = sum(1 for packet in container.demux(video=0) if packet.size)

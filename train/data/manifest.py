@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...stream.atomic import replacing
+from ...stream.atomic import replacing, write_text
 from .datasets import Clip
 
 _CLIP = ("clip", "label", "method", "identity", "split", "pair", "donor")
@@ -35,9 +35,7 @@ def describe(clip: Clip) -> dict[str, str]:
 def note_origin(out: Path, dataset: Path) -> None:
     """Write where the files lie: a training ends by watching those that it did not learn from."""
     root = dataset if dataset.is_dir() else dataset.parent
-    part = out / f"{ORIGIN}.part"
-    part.write_text(json.dumps({"dataset": str(root.resolve())}) + "\n", encoding="utf-8", errors="surrogateescape")
-    part.replace(out / ORIGIN)
+    write_text(out / ORIGIN, json.dumps({"dataset": str(root.resolve())}) + "\n", "surrogateescape")
 
 
 def collect(out: Path) -> tuple[int, int]:

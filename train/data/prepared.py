@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ...stream.atomic import write_text
 from ...stream.errors import ConfigError
 from ...stream.types import Floats
 from .datasets import Clip
@@ -126,9 +127,7 @@ def write_split(path: Path, parts: Split, prepared: Path, files: Path | None) ->
     names = {part: [f.clip.name for f in getattr(parts, part)] for part in ("train", "validation", "test")}
     root = None if files is None else str(files.resolve())
     text = {"prepared": str(prepared.resolve()), "files": root, "held_out": parts.held_out, **names}
-    part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(text, indent=1), encoding="utf-8", errors="surrogateescape")
-    part.replace(path)
+    write_text(path, json.dumps(text, indent=1), "surrogateescape")
 
 
 def chosen(path: Path, part: str) -> list[Faces]:

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...stream.atomic import replacing
 from ...stream.faces.centerface import CenterFace
 from ...stream.types import Floats, Image
 from ..common.loop import autocast
@@ -75,15 +76,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def write(path: Path, sheet: Sheet) -> None:
     """Write windows as train.face.train_head reads them, at once or not at all."""
-    part = path.with_name(f".part-{path.name}")
-    np.savez(
-        part,
-        rows=np.stack(sheet.rows),
-        ages=np.stack(sheet.ages),
-        label=np.array(sheet.label),
-        identity=np.array(sheet.identity),
-    )
-    part.replace(path)
+    with replacing(path) as part:
+        np.savez(
+            part,
+            rows=np.stack(sheet.rows),
+            ages=np.stack(sheet.ages),
+            label=np.array(sheet.label),
+            identity=np.array(sheet.identity),
+        )
 
 
 def version(subjects: list[Subject], donor: Subject | None, seed: int, *, fake: bool, size: int) -> Floats:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from ...stream.image_file import stored_image
 from ...stream.types import Floats, Image
 from ..data import landmark_template
 from ..data.labelled_faces import LabelledFaces
@@ -99,7 +100,7 @@ class LabelledStream(IterableDataset[tuple[Tensor, Tensor]]):
 
 def read_face(path: Path) -> Image:
     """Read a stored crop."""
-    return np.asarray(cv2.imread(str(path)), np.uint8)
+    return stored_image(path)
 
 
 def _sized(image: Image, side: int) -> Image:

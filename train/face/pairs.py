@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
+from ...stream.image_file import stored_image
 from ...stream.types import Floats, Image
 from ..data.labelled_faces import LabelledFaces
 from .blend import REENACTED, Fake, Subject, make, rendered
@@ -137,7 +138,7 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
 
     def subject(self, index: int, rng: np.random.Generator | None = None) -> Subject:
         """Read a face; with a rng, at a random resolution up to its own, as faces in calls are."""
-        image = np.asarray(cv2.imread(self.files[index]), np.uint8)
+        image = stored_image(Path(self.files[index]))
         mesh, side = self.mesh[index], image.shape[0]
         # Pixels that the network will not see cost time only.
         most = new = min(side, round(self.settings.size * self.settings.stored_scale / self.settings.scale))

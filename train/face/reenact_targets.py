@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...stream.atomic import beside
+from ...stream.image_file import stored_image
 from ...stream.types import Floats, Image
 from ..data import landmarks as parts
 from ..data.face_crops import recut
@@ -79,7 +80,7 @@ def _sheet(row: int) -> tuple[npt.NDArray[np.uint8], ...]:
 
 def _face(row: int) -> tuple[Image, Floats]:
     """Read a stored crop at SIZE and SCALE, and its landmarks."""
-    image = np.asarray(cv2.imread(str(_STATE["folder"] / _STATE["files"][row])), np.uint8)
+    image = stored_image(_STATE["folder"] / _STATE["files"][row])
     matrix = placed(image.shape[0])
     return take(image, matrix), _STATE["mesh"][row] @ matrix[:, :2].T + matrix[:, 2]
 

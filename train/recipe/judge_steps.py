@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from ...engines import WEIGHTS, load
+from ...stream.atomic import write_text
 from ...stream.errors import ConfigError
 from ...stream.scan.scanner import Job
 from ...stream.scoring.models import card_of
-from ..common.write import write_text
 from ..data import prepared
 from ..data.datasets import Clip
 from ..eval import result_card

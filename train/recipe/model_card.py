@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...engines import Card
-from ..common.write import write_text
+from ...stream.atomic import write_text
 from ..eval.evaluate import interval, share
 from .run import Run
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ...stream.atomic import write_text
 from ...stream.errors import ConfigError
 from ..common.curve import need_matplotlib
-from ..common.write import write_text
 from .run import Run
 
 _ABOUT = """\

@@ -13,11 +13,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from ...stream.errors import SourceError
 from ...stream.faces import CenterFace
 from ...stream.faces.align import crop, face_px
 from ...stream.faces.tiled_detection import find
-from ...stream.image_file import read_image
+from ...stream.image_file import read_image, stored_image
 from ...stream.types import Floats, Image
 from ..data import datasets
 from ..face.degrade import blur, jpeg, light, noise
@@ -155,10 +154,7 @@ def worn(image: Image, points: Floats, rng: np.random.Generator) -> Image:
 
 
 def load(still: Still) -> Image:
-    image = read_image(still.path)
-    if image is None:
-        raise SourceError(f"{still.path}: no image can be read")
-    return image
+    return stored_image(still.path)
 
 
 def wear(image: Image, points: Floats, rng: np.random.Generator) -> tuple[Image, Floats]:
