@@ -50,7 +50,8 @@ def measure(data: Path, folds: Path | None, err: TextIO) -> Result:
     after, before = (answers(folds / name, judgement) for name in ("left-out.json", "before.json"))
     rows = [*left_out(after, before), *false_alarms(after), *found_in_time(after), *old_methods(observed)]
     command = "truefeed evaluate --suite --dataset DATA --folds FOLDS --parts face --out docs/results"
-    return Result(rows, identity(models), command)
+    known = identity(models)
+    return Result(rows, {"face": known["sha256"], "face-window": known["window_sha256"]}, command)
 
 
 def answers(path: Path, judgement: Judgement) -> list[Case]:
