@@ -18,8 +18,6 @@ from truefeed.engines import Engine, EngineError, load
 _MODELS = (
     "face.onnx",
     "face-int8.onnx",
-    "face-accurate.onnx",
-    "face-accurate-int8.onnx",
     "face-window.onnx",
     "face-still.onnx",
     "voice.onnx",

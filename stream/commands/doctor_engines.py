@@ -99,9 +99,6 @@ def models() -> Iterator[Check]:
         ("face.onnx", True),
         ("face-int8.onnx", False),
         ("face-window.onnx", True),
-        ("face-accurate.onnx", False),
-        ("face-accurate-int8.onnx", False),
-        ("face-accurate-window.onnx", False),
         ("face-still.onnx", False),
         ("voice.onnx", False),
     ):

@@ -225,7 +225,7 @@ def _model(command: argparse.ArgumentParser) -> None:
         "--model",
         type=_as(path),
         metavar="NAME|FILE",
-        help="face model: fast (default), accurate, or a file or folder of your own",
+        help="face model: fast (default), or a file or folder of your own",
     )
     group.add_argument(
         "--voice-model",

@@ -56,7 +56,7 @@ class WatchSettings:
     engine: Engine = "auto"
     faces: str = "centerface"
     model: Path | None = None
-    "Face model: `fast`, `accurate` or a file; None: `fast`."
+    "Face model: `fast`, a file or a folder; None: `fast`."
     voice_model: Path | None = None
     json: bool = False
     seconds: float | None = None

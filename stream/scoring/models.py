@@ -10,8 +10,8 @@ from ...engines import WEIGHTS, Card, Engine, EngineError, load
 from ..errors import ConfigError
 from ..faces import Detector, open_detector
 
-FACES = {"fast": "face.onnx", "accurate": "face-accurate.onnx"}
-"The shipped face models by name; the second takes more time."
+FACES = {"fast": "face.onnx"}
+"The shipped face models by name."
 STILL = "face-still.onnx"
 VOICES = {"fast": "voice.onnx", "accurate": "voice-accurate.onnx"}
 "The shipped voice models by name; the second takes more time."

@@ -9,7 +9,6 @@ import pytest
 import torch
 from checkpoints import write_encoder, write_head
 from faces import write
-from truefeed.engines import WEIGHTS
 from truefeed.export import face
 from truefeed.stream.scoring.models import Models, card_of
 from truefeed.train.face.checkpoints import read_encoder
@@ -58,13 +57,3 @@ def test_each_encoder_needs_its_size(tmp_path: Path, capsys: pytest.CaptureFixtu
     with pytest.raises(SystemExit):
         face.main(words)
     assert "--weight is for several encoders" in capsys.readouterr().err
-
-
-@pytest.mark.skipif(not (WEIGHTS / "face-accurate.onnx").is_file(), reason="no weights in this checkout")
-def test_shipped_face_models_go_by_their_names() -> None:
-    fast, accurate = (Models.load("cpu", face_model=name, stills=True) for name in ("fast", "accurate"))
-    assert Models.load("cpu").face.sha256 == fast.face.sha256
-    assert accurate.face.sha256 != fast.face.sha256
-    assert accurate.still is not None
-    assert fast.still is not None
-    assert accurate.still.sha256 == fast.still.sha256

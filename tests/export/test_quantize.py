@@ -74,7 +74,7 @@ def test_eight_bits_of_another_encoder_are_refused(full: Path, faces: Path) -> N
 
 
 def test_a_name_that_no_model_has_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"--model accurat: neither fast nor accurate nor an \.onnx file"):
+    with pytest.raises(ConfigError, match=r"--model accurat: neither fast, a folder of a model nor an \.onnx file"):
         Models.load("cpu", face_model="accurat")
 
 

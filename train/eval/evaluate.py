@@ -87,7 +87,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         "--against", type=Path, metavar="FILE", help="evaluation.json of another run: print what AUC was lost since"
     )
     parser.add_argument(
-        "--model", type=Path, metavar="NAME|FILE", help="face model: fast (default), accurate, or a file or folder"
+        "--model", type=Path, metavar="NAME|FILE", help="face model: fast (default), or a file or folder"
     )
     parser.add_argument("--voice-model", type=Path, metavar="FILE", help="voice model instead of the shipped one")
     parser.add_argument("--engine", default="auto", choices=("auto", "cpu", "cuda", "tensorrt", "openvino"))
