@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -56,8 +57,9 @@ class Outputs:
             check_display()
         self._folders = Queue("evidence folders", err, limit=_FOLDERS)
         self._lines = Queue("events on standard output", err, limit=_LINES)
+        self._given, self._out = out, separate(out) if settings.json else out
         if settings.json:
-            self._shared.append(Queued(JsonLines(separate(out)), self._lines))
+            self._shared.append(Queued(JsonLines(self._out), self._lines))
         if settings.verbosity < 0:
             self._shared.append(_Quiet(err))
         elif settings.verbosity > 0 or not settings.json:
@@ -79,6 +81,9 @@ class Outputs:
         self._folders.close()
         for sink in self._shared:  # also where no source was ever opened; closing twice is allowed
             sink.close()
+        if self._out is not self._given and not self._lines.stuck:
+            with suppress(OSError):  # nobody reads it any more
+                self._out.close()
 
     def sink(
         self,

@@ -88,6 +88,11 @@ class Queue:
         if self.failed:
             self._tell(f"{self.failed} of the {self._what} not written")
 
+    @property
+    def stuck(self) -> bool:
+        """Whether the thread is still at something, that may never end."""
+        return self._busy
+
     def _finish(self) -> None:
         before = -1
         while (self._work or self._busy) and (before != self._done or self.waits):

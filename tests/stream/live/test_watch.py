@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -394,6 +396,20 @@ def test_a_reader_that_goes_away_ends_it_quietly(clip: Path) -> None:
     assert running.process.wait(timeout=20) == 0
     assert running.process.stderr.read() == ""
     running.process.stderr.close()
+
+
+def test_a_reader_that_sleeps_holds_up_neither_the_watching_nor_the_end() -> None:
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    words = ["watch", "lavfi:testsrc=size=64x48:rate=25,realtime", "--json", "--seconds", "6", "--engine", "cpu"]
+    done = subprocess.run(
+        [sys.executable, "-m", "truefeed.stream", *words], stdout=write, stderr=subprocess.PIPE, text=True, timeout=120
+    )
+    os.close(write)
+    with os.fdopen(read) as lines:
+        assert json.loads(lines.readline())["state"] == "online"
+    assert done.returncode == 1
+    assert re.search(r"truefeed: [1-9]\d* of the events on standard output not written\n$", done.stderr)
 
 
 def test_no_thread_is_left(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
