@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...engines import Engine
-from ..types import AudioChunk, Floats, Status, VoiceVerdict
+from ..calibration import Calibration
+from ..types import AudioChunk, Floats, VoiceVerdict
 from .preprocess import RATE, level
 from .quality import SoundLimits, doubts
 from .resample import Resampler
@@ -40,8 +41,7 @@ class VoiceScorer:
         self._engine = engine
         self._longest = card.window if card and card.window else _WINDOW
         self._width = card.input_size[1] if card and len(card.input_size) > 1 else 0
-        self._calibration = card.calibration if card else (1.0, 0.0)
-        self._thresholds = card.thresholds if card else {}
+        self._calibration = Calibration.of(card)
         self._limits = _limits(card.quality if card else {})
         self._vad = Vad()
         self._cutter = SpeechCutter(_WINDOW)
@@ -129,9 +129,8 @@ class VoiceScorer:
         fresh = bool(self._past) and self._past[-1][0] > self._heard / RATE - _WINDOW
         if seconds < self._limits.min_speech or not fresh:
             return VoiceVerdict(t, None, "uncertain", reasons or ("too-short",), seconds)
-        a, b = self._calibration
-        fake = 1.0 / (1.0 + float(np.exp(-np.clip(a * self._logit + b, -30, 30))))
-        status = self._status(fake)
+        fake = self._calibration.probability(self._logit)
+        status = self._calibration.status(fake)
         if status == "uncertain":
             reasons = (*reasons, "borderline")
         since = t - (self._heard / RATE - self._past[0][0])
@@ -150,11 +149,6 @@ class VoiceScorer:
         found = self._engine.run({"samples": samples, "past": past, "count": count})
         self._logit = float(found["logit"].reshape(-1)[0])
         self._past.append((end, np.asarray(found["moments"], np.float32)))
-
-    def _status(self, fake: float) -> Status:
-        if fake >= self._thresholds.get("fake", 0.8):
-            return "fake"
-        return "real" if fake <= self._thresholds.get("real", 0.2) else "uncertain"
 
 
 def _limits(quality: Mapping[str, Any]) -> SoundLimits:

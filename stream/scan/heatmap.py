@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,8 +17,8 @@ import numpy as np
 
 from ..errors import SourceError
 from ..image_file import write_image
-from ..scoring.analyzer import Analyzer
-from ..scoring.models import Models
+from ..scoring.models import Models, card_of
+from ..scoring.observer import Observer, Sight
 from ..sinks.drawing import INK, MUTED, WHITE, Rect, fill, fit, text
 from ..sinks.text import clock
 from ..types import Floats, Image, Report
@@ -29,35 +28,29 @@ _MOST = 64
 "Faces whose picture is kept; of more, the most suspicious."
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Sight:
-    """One face in one frame."""
+class Explainer(Observer):
+    """Keeps of each face the picture with the strongest evidence.
 
-    t: float
-    crop: Image
-    evidence: Floats
-    logit: float
-    clear: bool
-    "False where there was a doubt about the frame."
+    Args:
+        models: that judge.
+    """
 
+    def __init__(self, models: Models) -> None:
+        self._models = models
+        self._sights: dict[int, Sight] = {}
+        self._wholes: dict[int, tuple[Image, Floats]] = {}
 
-class Explainer(Analyzer):
-    """The analyzer of scan, that keeps of each face the frame with the strongest evidence."""
-
-    def __init__(self, models: Models, *, source: str) -> None:
-        super().__init__(models, source=source)
-        self._sights: dict[int, _Sight] = {}
-        self._wholes: dict[int, _Sight] = {}
-
-    def _note(self, t: float, face: int, crop: Image, evidence: Floats, logit: float, doubts: Sequence[str]) -> None:
-        sight, known = _Sight(t, crop, evidence, logit, not doubts), self._sights.get(face)
-        if known is None or (sight.clear, sight.logit) > (known.clear, known.logit):
-            self._sights[face] = sight
+    def face(self, sight: Sight) -> None:
+        """See `Observer.face`."""
+        known = self._sights.get(sight.id)
+        if known is None or _telling(sight) > _telling(known):
+            self._sights[sight.id] = sight
         if len(self._sights) > _MOST:
-            del self._sights[min(self._sights, key=lambda i: (self._sights[i].clear, self._sights[i].logit))]
+            del self._sights[min(self._sights, key=lambda i: _telling(self._sights[i]))]
 
-    def _note_whole(self, face: int, crop: Image, logit: float, evidence: Floats) -> None:
-        self._wholes[face] = _Sight(0.0, crop, evidence, logit, clear=True)
+    def whole(self, face: int, crop: Image, logit: float, evidence: Floats) -> None:
+        """See `Observer.whole`."""
+        self._wholes[face] = crop, evidence
 
     def write(self, report: Report, folder: Path) -> Report:
         """Write a PNG a face into the folder and return the report with its name as `heatmap` of the face.
@@ -67,21 +60,32 @@ class Explainer(Analyzer):
         faces = []
         for face in report.faces:
             number = int(face["id"])
-            whole = face.get("evidence") == "synthesised" and number in self._wholes
-            sight = self._wholes[number] if whole else self._sights.get(number)
+            sight = self._sights.get(number)
             if sight is None:
                 faces.append(face)
                 continue
-            a, b = self._stills.card.calibration if whole and self._stills else self._scorer.window_card.calibration
-            kind = "synthesis" if whole else "manipulation"
+            crop, odds, kind = self._evidence(sight, whole=face.get("evidence") == "synthesised")
             head = f"Face {number}" + ("" if report.kind == "image" else f" at {clock(sight.t)}")
             path = folder / f"{_stem(report.path)}-face{number}.png"
             try:
-                write_image(path, draw(sight.crop, a * sight.evidence + b, head, f"Evidence of {kind}"))
+                write_image(path, draw(crop, odds, head, f"Evidence of {kind}"))
             except OSError as error:
                 raise SourceError(f"--explain {path}: {(error.strerror or 'cannot be written').lower()}") from None
             faces.append({**face, "heatmap": str(path)})
         return replace(report, faces=tuple(faces))
+
+    def _evidence(self, sight: Sight, *, whole: bool) -> tuple[Image, Floats, str]:
+        """Return the crop, the calibrated log-odds on it, and of what they are evidence."""
+        if whole and sight.id in self._wholes and self._models.still is not None:
+            crop, found = self._wholes[sight.id]
+            a, b = card_of(self._models.still).calibration
+            return crop, a * found + b, "synthesis"
+        a, b = card_of(self._models.face_window).calibration
+        return sight.crop, a * sight.evidence + b, "manipulation"
+
+
+def _telling(sight: Sight) -> tuple[bool, float]:
+    return not sight.doubts, sight.logit
 
 
 def _stem(path: str) -> str:

@@ -64,8 +64,8 @@ def judge_all(files: Sequence[Found], job: Job, *, jobs: int = 1) -> Iterator[Re
 def _judge(found: Found, models: Models, job: Job) -> Report | None:
     if job.explain is None:
         return judge(found, models)
-    explainer = Explainer(models, source=str(found.path))
-    report = judge(found, models, explainer)
+    explainer = Explainer(models)
+    report = judge(found, models, Analyzer(models, source=str(found.path), observer=explainer))
     if report is None or not report.faces:
         return report
     try:
@@ -77,7 +77,7 @@ def _judge(found: Found, models: Models, job: Job) -> Report | None:
 def judge(found: Found, models: Models, analyzer: Analyzer | None = None) -> Report | None:
     """Judge one file; whatever is wrong with it stands in the report. None where a folder holds what is no media.
 
-    A caller that wants to see more than the report brings the analyzer, fresh.
+    A caller that wants to see more than the report brings the analyzer, fresh, with an observer.
     """
     if found.error is not None:
         return _failed(found.path, None, found.error)

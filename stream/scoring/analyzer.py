@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...engines import Card
+from ..calibration import Calibration
 from ..faces.detect_track import Follower, FollowSettings
 from ..faces.motion_features import EVERY as MOTION_EVERY
 from ..faces.motion_features import Recent, absent
@@ -22,7 +22,8 @@ from ..types import AudioChunk, FaceVerdict, Floats, Frame, Image, Track, Verdic
 from .aggregate import History
 from .face_scorer import FaceScorer
 from .fusion import VOICE_AGE, fuse
-from .models import Models, card_of
+from .models import Models
+from .observer import Observer, Sight
 from .sampling import Schedule
 from .smoothing import MEMORY, Belief
 from .summary import Summary, VoiceRecord, summarize
@@ -31,9 +32,6 @@ from .window import FaceWindow
 
 if TYPE_CHECKING:
     from ..audio import VoiceScorer
-
-FAKE_AT, REAL_AT = 0.8, 0.3
-"Thresholds of status where the card names none."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +63,16 @@ class _Subject:
 class Analyzer:
     """Scores one source. Not thread-safe; the models may be shared."""
 
-    def __init__(self, models: Models, *, source: str, settings: ScoreSettings | None = None) -> None:
+    def __init__(
+        self, models: Models, *, source: str, settings: ScoreSettings | None = None, observer: Observer | None = None
+    ) -> None:
         """Prepare to score.
 
         Args:
             models: the loaded models.
             source: its name in the verdicts, credentials removed.
             settings: where not as usual.
+            observer: is told what is seen and said.
 
         Raises:
             EngineError: a model carries no card.
@@ -81,7 +82,8 @@ class Analyzer:
         self._scorer = FaceScorer(models)
         card = self._scorer.window_card
         self._limits = Limits.of({**self._scorer.card.quality, **card.quality})
-        self._thresholds = _thresholds(card)
+        self._thresholds = Calibration.of(card).thresholds
+        self._observer = observer or Observer()
         self._schedule = Schedule(self.settings.rate or card.rate)
         self._detector = models.detector
         self._follower = Follower(models.detector, self.settings.follow, self.settings.tracks)
@@ -91,7 +93,7 @@ class Analyzer:
         self._seen_video = False
         self._voices: deque[VoiceVerdict] = deque(maxlen=8)
         self._voice_record = VoiceRecord()
-        self._voice_thresholds = _thresholds(card_of(models.voice)) if models.voice else (FAKE_AT, REAL_AT)
+        self._voice_thresholds = Calibration.of(models.voice.card if models.voice else None).thresholds
         self._listener: VoiceScorer | None = None
         if models.voice is not None:
             from ..audio import VoiceScorer
@@ -114,8 +116,12 @@ class Analyzer:
         if frame.discontinuity:
             self._reset_video()
         self._recent.push(frame.t, frame.image)
-        if not self._schedule.due(frame.t):
-            return None
+        verdict = self._judge(frame, bitrate_kbps) if self._schedule.due(frame.t) else None
+        faces = verdict.faces if verdict is not None else ()
+        self._observer.frame(frame, verdict, {face.id: self._subjects[face.id].belief.logit for face in faces})
+        return verdict
+
+    def _judge(self, frame: Frame, bitrate_kbps: float | None) -> Verdict:
         tracks = self._follower.update(frame.image, frame.t)
         self._score(frame, tracks, frame.bitrate_kbps if bitrate_kbps is None else bitrate_kbps)
         faces = tuple(self._verdict(track) for track in sorted(tracks, key=lambda track: track.id))
@@ -127,6 +133,7 @@ class Analyzer:
     def audio(self, chunk: AudioChunk) -> VoiceVerdict | None:
         """Hear a chunk; return the voice verdict when a new one is due. It joins the next verdicts of frames too."""
         if self._listener is None:
+            self._observer.audio(chunk, None)
             return None
         if chunk.discontinuity:
             self._listener.reset()
@@ -136,6 +143,7 @@ class Analyzer:
         if verdict is not None:
             self._voices.append(verdict)
             self._voice_record.add(verdict)
+        self._observer.audio(chunk, verdict)
         return verdict
 
     def finish(self) -> None:
@@ -168,26 +176,36 @@ class Analyzer:
         """Score a single picture, HxWx3 BGR, by itself: nothing that was seen before counts, nor is it remembered."""
         history, wholes = History(), dict[int, Synthesis]()
         faces = find(self._detector, image)
+        self._observer.image(image, faces)
         crops = self._scorer.crops(image, [face.points for face in faces])
         scale = self._scorer.card.crop_scale
         # One at a time: a picture of a crowd must not need the memory of a hundred crops.
         for number, (face, crop) in enumerate(zip(faces, crops, strict=True), 1):
             rows, maps = self._scorer.embed([crop])
             logit = float(self._scorer.score([Window(self._scorer.rows(rows, absent(1)), np.zeros(1))])[0])
-            doubts = reasons(measure(image, face, crop, scale), self._limits)
+            quality = measure(image, face, crop, scale)
+            doubts = reasons(quality, self._limits)
             history.add(0.0, number, logit, 1.0, doubts)
-            self._note(0.0, number, crop, maps[0], logit, doubts)
+            self._observer.face(Sight(0.0, number, crop, maps[0], logit, doubts, quality))
             seen = self._stills.see(image, face.points) if self._stills is not None else None
             if seen is not None and self._stills is not None:
                 wholes[number] = self._stills.judge(seen[1])
-                self._note_whole(number, *seen)
+                self._observer.whole(number, *seen)
         return summarize(history, self._scorer, self._limits, self._thresholds, still=True, wholes=wholes)
 
     def summary(self) -> Summary:
         """Return what is thought of all that was seen and heard so far."""
-        voice = self._voice_record.sum(*self._voice_thresholds)
+        voice = self.voice()
         summary = summarize(self._history, self._scorer, self._limits, self._thresholds, voice, video=self._seen_video)
         return summary if summary.faces else replace(summary, timeline=self._voice_record.timeline())
+
+    def voice(self) -> VoiceVerdict | None:
+        """Return one verdict on all that was heard so far; None where there was no sound."""
+        return self._voice_record.sum(*self._voice_thresholds)
+
+    def logits(self) -> dict[int, float]:
+        """Return the logit of each face over all that was seen of it so far, before calibration."""
+        return {face: self._history.logit(face) for face in sorted(self._history.faces)}
 
     def _heard(self, t: float) -> VoiceVerdict | None:
         """Return the verdict on the voice at media time t, s: not a later one, as sound may be read ahead."""
@@ -220,7 +238,7 @@ class Analyzer:
             scale = self._scorer.card.crop_scale
             quality = measure(frame.image, track.face, crop, scale, bitrate_kbps, frame.loss)
             doubts.append(reasons(quality, self._limits))
-            self._note(frame.t, track.id, crop, evidence, float(row[-1]), doubts[-1])
+            self._observer.face(Sight(frame.t, track.id, crop, evidence, float(row[-1]), doubts[-1], quality))
             self._subjects[track.id].window.push(frame.t, row, not doubts[-1])
         logits = self._scorer.score([self._subjects[track.id].window.window() for track in turn])
         for track, logit, why in zip(turn, logits, doubts, strict=True):
@@ -243,19 +261,9 @@ class Analyzer:
                 row[:] = motion(images, track.face.points)
         return rows
 
-    def _note(self, t: float, face: int, crop: Image, evidence: Floats, logit: float, doubts: Sequence[str]) -> None:
-        """Do nothing: here stream.scan.heatmap looks on. evidence is the (h, w) map, logit that of the frame alone."""
-
-    def _note_whole(self, face: int, crop: Image, logit: float, evidence: Floats) -> None:
-        """Do nothing: as _note, for what the model of synthesised faces saw."""
-
     def _verdict(self, track: Track) -> FaceVerdict:
         belief = self._subjects[track.id].belief
         fake = None if belief.logit is None else self._scorer.probability(belief.logit)
         status, why = judge(fake, belief.reasons(self._limits), *self._thresholds)
         left, top, right, bottom = (round(float(v), 1) for v in track.face.box)
         return FaceVerdict(track.id, fake, status, why, (left, top, right, bottom))
-
-
-def _thresholds(card: Card) -> tuple[float, float]:
-    return float(card.thresholds.get("fake", FAKE_AT)), float(card.thresholds.get("real", REAL_AT))

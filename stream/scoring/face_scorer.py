@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...engines import Card, EngineError
+from ..calibration import sigmoid
 from ..faces.align import crop
 from ..faces.motion_features import COLUMNS
 from ..types import Floats, Image, Window
@@ -54,8 +55,7 @@ class FaceScorer:
 
     def probability(self, logit: float) -> float:
         """Return the calibrated probability that a face with this window logit is made by a machine."""
-        a, b = self.window_card.calibration
-        return float(1 / (1 + np.exp(-np.clip(a * logit + b, -30, 30))))
+        return sigmoid(logit, self.window_card.calibration)
 
 
 def blob(crops: Sequence[Image], card: Card) -> Floats:

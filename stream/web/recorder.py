@@ -1,19 +1,17 @@
-"""The analyzer of scan, that also remembers what a page shows: boxes and scores over time, waveform, telling frames."""
+"""Looks on while a file is judged, and remembers what a page shows: boxes, scores, waveform, telling frames."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from ..faces.tiled_detection import find
 from ..scan.heatmap import Explainer
 from ..scoring.models import Models
-from ..scoring.summary import Summary
 from ..types import AudioChunk, Face, Frame, Image, Verdict, VoiceVerdict
 
 _PEAKS_PER_SECOND = 50
@@ -34,17 +32,16 @@ Tell = Callable[[float, str], None]
 
 
 class Recorder(Explainer):
-    """Judges as scan does; nothing that it remembers changes a score.
+    """Remembers what a page shows of a file.
 
     Args:
-        models: the loaded models.
-        source: the file.
+        models: that judge it.
         seconds: its length where it is known, for the progress.
         tell: takes the progress.
     """
 
-    def __init__(self, models: Models, *, source: str, seconds: float | None, tell: Tell) -> None:
-        super().__init__(models, source=source)
+    def __init__(self, models: Models, *, seconds: float | None, tell: Tell) -> None:
+        super().__init__(models)
         self._seconds, self._tell = seconds, tell
         self._told = 0.0
         self.size: tuple[int, int] | None = None
@@ -65,39 +62,34 @@ class Recorder(Explainer):
         self._picture: bytes | None = None
         self._boxes: list[list[Any]] = []
 
-    def frame(self, frame: Frame, bitrate_kbps: float | None = None) -> Verdict | None:
-        """See `Analyzer.frame`."""
+    def frame(self, frame: Frame, verdict: Verdict | None, logits: Mapping[int, float | None]) -> None:
+        """See `Observer.frame`."""
         self.frames += 1
         height, width = frame.image.shape[:2]
         self.size = self.size or (width, height)
-        verdict = super().frame(frame, bitrate_kbps)
         self._say(frame.t, "frames")
         if verdict is not None:
             self.scored += 1
             self._remember(verdict, frame)
-        return verdict
 
-    def audio(self, chunk: AudioChunk) -> VoiceVerdict | None:
-        """See `Analyzer.audio`."""
+    def audio(self, chunk: AudioChunk, verdict: VoiceVerdict | None) -> None:
+        """See `Observer.audio`."""
         self.heard += len(chunk.samples) / chunk.rate
         self._wave(chunk)
-        verdict = super().audio(chunk)
         if self.size is None:
             self._say(chunk.t, "sound")
         if verdict is not None:
             self.speech += verdict.fake is not None
             fake = None if verdict.fake is None else round(verdict.fake, 3)
             self._said.append([round(verdict.t, 2), fake, verdict.status, list(verdict.reasons)])
-        return verdict
 
-    def image(self, image: Image) -> Summary:
-        """See `Analyzer.image`."""
+    def image(self, image: Image, faces: Sequence[Face]) -> None:
+        """See `Observer.image`."""
         self._tell(0.2, "faces")
         height, width = image.shape[:2]
         self.size, self.frames, self.scored = (width, height), 1, 1
         self._picture = _jpeg(image, _PICTURE)
-        self._boxes = [_place(number, face) for number, face in enumerate(find(self._detector, image), 1)]
-        return super().image(image)
+        self._boxes = [_place(number, face) for number, face in enumerate(faces, 1)]
 
     def _say(self, t: float, stage: str) -> None:
         now = time.monotonic()

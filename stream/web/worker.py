@@ -26,6 +26,7 @@ from ..errors import SourceError
 from ..scan.json_line import line
 from ..scan.probe import Found
 from ..scan.scanner import Job, judge
+from ..scoring.analyzer import Analyzer
 from ..scoring.models import Models
 from ..types import Report
 from .recorder import Recorder
@@ -54,8 +55,8 @@ class Worker:
         media, began = folder / task["media"], time.monotonic()
         self.tell("progress", share=0.0, stage="read")
         digest, size = _hash(media)
-        recorder = Recorder(self._models, source=task["name"], seconds=_length(media), tell=self._progress)
-        report = self._judge(media, recorder)
+        recorder = Recorder(self._models, seconds=_length(media), tell=self._progress)
+        report = self._judge(media, task["name"], recorder)
         pictures = self._pictures(report, recorder, folder)
         told = line(_named(report, media, task["name"]))
         told["faces"] = [{k: v for k, v in face.items() if k != "heatmap"} for face in told["faces"]]
@@ -75,10 +76,10 @@ class Worker:
         write_json(folder / "result.json", result)
         self.tell("done")
 
-    def _judge(self, media: Path, recorder: Recorder) -> Report:
+    def _judge(self, media: Path, name: str, recorder: Recorder) -> Report:
         why = _too_large(media, self._pixels)
         found = Found(media, named=True, error=None if why is None else f"{media}: {why}")
-        report = judge(found, self._models, recorder)
+        report = judge(found, self._models, Analyzer(self._models, source=name, observer=recorder))
         assert report is not None  # only files in folders can be left out
         return report
 

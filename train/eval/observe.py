@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,14 @@ import onnx
 from ... import stream
 from ...engines import Card, Engine
 from ...stream.atomic import write_text
-from ...stream.faces.quality import Limits, measure
+from ...stream.faces.quality import Limits
 from ...stream.scan.probe import Found
 from ...stream.scan.scanner import Job, judge
 from ...stream.scoring.analyzer import Analyzer
 from ...stream.scoring.fusion import BORDERLINE
 from ...stream.scoring.models import Models, card_of, face_file, int8_file, still_file, window_file
-from ...stream.scoring.summary import Summary
-from ...stream.types import AudioChunk, Floats, Frame, Image, Track, Verdict, VoiceVerdict
+from ...stream.scoring.observer import Observer, Sight
+from ...stream.types import AudioChunk, Face, Floats, Frame, Image, Report, Verdict, VoiceVerdict
 
 _MEASURE_EVERY = 1.0
 "Quality of a face is noted so often, s of media time."
@@ -45,63 +45,60 @@ _CODE = (
 "Modules of the live core that a logit depends on, beside those of stream/faces."
 
 
-class Witness(Analyzer):
-    """The analyzer of scan, that writes down what it says on the way."""
+class Witness(Observer):
+    """Writes down what the analyzer of scan sees and says on the way."""
 
-    def __init__(self, models: Models, *, source: str) -> None:
-        super().__init__(models, source=source)
+    def __init__(self) -> None:
         self.verdicts: list[list[Any]] = []
         self.voices: list[list[Any]] = []
         self.quality: list[list[float | None]] = []
-        self.pictures: list[list[Any]] = []
-        self._whole: dict[int, float] = {}
+        self.wholes: dict[int, float] = {}
+        "Logit of having been synthesised as a whole, a face of a still picture."
         self._measured: dict[int, float] = {}
+        self._still = False
 
-    def frame(self, frame: Frame, bitrate_kbps: float | None = None) -> Verdict | None:
-        verdict = super().frame(frame, bitrate_kbps)
+    def image(self, image: Image, faces: Sequence[Face]) -> None:
+        self._still = True
+
+    def frame(self, frame: Frame, verdict: Verdict | None, logits: Mapping[int, float | None]) -> None:
         if verdict is not None:
-            faces = [
-                [face.id, _rounded(self._subjects[face.id].belief.logit), _doubts(face.reasons)]
-                for face in verdict.faces
-            ]
+            faces = [[face.id, _rounded(logits[face.id]), _doubts(face.reasons)] for face in verdict.faces]
             self.verdicts.append([round(verdict.t, 4), faces])
-        return verdict
 
-    def audio(self, chunk: AudioChunk) -> VoiceVerdict | None:
-        said = super().audio(chunk)
-        if said is not None:
+    def audio(self, chunk: AudioChunk, verdict: VoiceVerdict | None) -> None:
+        if verdict is not None:
+            said = verdict
             self.voices.append([round(said.t, 4), said.fake, said.status, list(said.reasons), said.speech])
-        return said
 
-    def image(self, image: Image) -> Summary:
-        found = super().image(image)
-        a, b = self._scorer.window_card.calibration
-        for face in found.faces:
-            odds = _logit(float(face.get("manipulated", face["fake"])))
-            self.pictures.append([face["id"], (odds - b) / a, _doubts(face["reasons"]), self._whole.get(face["id"])])
-        return found
+    def whole(self, face: int, crop: Image, logit: float, evidence: Floats) -> None:
+        self.wholes[face] = logit
 
-    def _note_whole(self, face: int, crop: Image, logit: float, evidence: Floats) -> None:
-        self._whole[face] = logit
+    def face(self, sight: Sight) -> None:
+        if self._still or sight.t - self._measured.get(sight.id, -math.inf) < _MEASURE_EVERY:
+            return
+        self._measured[sight.id] = sight.t
+        q = sight.quality
+        known = (sight.t, sight.id, q.face_px, q.sharpness, q.misfit, q.score, q.bits)
+        self.quality.append([None if v is None else round(float(v), 4) for v in known])
 
-    def _score(self, frame: Frame, tracks: Sequence[Track], bitrate_kbps: float | None) -> None:
-        super()._score(frame, tracks, bitrate_kbps)
-        for track in tracks:
-            if frame.t - self._measured.get(track.id, -math.inf) < _MEASURE_EVERY:
-                continue
-            self._measured[track.id] = frame.t
-            (crop,) = self._scorer.crops(frame.image, [track.face.points])
-            q = measure(frame.image, track.face, crop, self._scorer.card.crop_scale, bitrate_kbps)
-            known = (frame.t, track.id, q.face_px, q.sharpness, q.misfit, q.score, q.bits)
-            self.quality.append([None if v is None else round(float(v), 4) for v in known])
-
-    def tracks(self) -> list[list[Any]]:
+    def tracks(self, report: Report, analyzer: Analyzer, calibration: tuple[float, float]) -> list[list[Any]]:
         """Return [id, logit, doubts] a face: what `scan` calibrates and judges, before it does.
 
         Of a still picture there is a fourth: the logit of having been synthesised as a whole, None where not asked.
         """
-        doubts = {face["id"]: _doubts(face["reasons"]) for face in self.summary().faces}
-        return self.pictures or [[i, self._history.logit(i), doubts[i]] for i in sorted(self._history.faces)]
+        if report.kind != "image":
+            doubts = {face["id"]: _doubts(face["reasons"]) for face in analyzer.summary().faces}
+            return [[i, logit, doubts[i]] for i, logit in analyzer.logits().items()]
+        a, b = calibration
+        return [
+            [
+                face["id"],
+                (_logit(float(face.get("manipulated", face["fake"]))) - b) / a,
+                _doubts(face["reasons"]),
+                self.wholes.get(face["id"]),
+            ]
+            for face in report.faces
+        ]
 
 
 def observe(path: Path, models: Models) -> dict[str, Any]:
@@ -113,17 +110,18 @@ def observe(path: Path, models: Models) -> dict[str, Any]:
         probability, status, reasons, speech s] on the way; `quality`: [t, id, face px, sharpness, misfit, detector
         score, bits a pixel a second] a second and face. Doubts are reasons without `borderline`.
     """
-    witness = Witness(models, source=path.name)
-    report = judge(Found(path, named=True), models, witness)
+    witness = Witness()
+    analyzer = Analyzer(models, source=path.name, observer=witness)
+    report = judge(Found(path, named=True), models, analyzer)
     if report is None or report.error is not None:
         why = (report.error or "").removeprefix(f"{path}: ") if report is not None else ""
         return {"kind": report.kind if report else None, "error": why or "no media"}
-    voice = witness._voice_record.sum(*witness._voice_thresholds)
+    voice = analyzer.voice()
     return {
         "kind": report.kind,
         "error": None,
         "seconds": report.seconds,
-        "tracks": witness.tracks(),
+        "tracks": witness.tracks(report, analyzer, card_of(models.face_window).calibration),
         "verdicts": witness.verdicts,
         "voice": None if voice is None else [voice.fake, voice.status, list(voice.reasons), voice.speech],
         "voices": witness.voices,

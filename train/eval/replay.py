@@ -7,14 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from ...engines import Card
+from ...stream.calibration import FAKE_AT, REAL_AT, Calibration, sigmoid
 from ...stream.config.settings import StreamSettings
 from ...stream.faces.quality import judge
 from ...stream.live.pipeline import alarm_settings
 from ...stream.scoring.alarm import Alarm, AlarmSettings
-from ...stream.scoring.analyzer import FAKE_AT, REAL_AT
 from ...stream.scoring.fusion import fuse
 from ...stream.scoring.models import Models
 from ...stream.scoring.synthetic_scorer import join, synthesis, thresholds
@@ -41,18 +39,16 @@ class Judgement:
     def of(cls, models: Models) -> Judgement:
         """Take what the live core takes from the cards."""
         card = models.face_window.card or Card("", "", "")
-        said = card.thresholds
+        said = Calibration.of(card)
         whole = models.still.card if models.still is not None else None
         return cls(
-            *card.calibration,
-            float(said.get("fake", FAKE_AT)),
-            float(said.get("real", REAL_AT)),
+            *(said.a, said.b, *said.thresholds),
             alarm_settings(models.face_window, StreamSettings("")),
             still=None if whole is None else (whole.calibration, *thresholds(whole.thresholds)),
         )
 
     def probability(self, logit: float) -> float:
-        return float(1 / (1 + np.exp(-np.clip(self.a * logit + self.b, -30, 30))))
+        return sigmoid(logit, (self.a, self.b))
 
     def face(self, track: list[Any]) -> FaceVerdict:
         """Judge [id, logit, doubts], or, of a still picture, [id, logit, doubts, logit of being synthesised]."""
