@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,68 +12,42 @@ import torch
 from torch import Tensor, nn
 
 from ..engines import Card
-from ..train.face.networks import StillNet, StillSettings
-from ..train.face.pairs import MEAN, STD
-from ..train.synthetic import dataset
+from ..train.face.efficientnet_lite import EfficientNetLite
+from ..train.face.pairs import MEAN, STD, normalise
+from ..train.synthetic.dataset import SCALE, SIZE
+from ..train.synthetic.networks import Moments, StillReader
 from .halve import halved
 from .onnx import export, sha256
 
+VIEWS = (SCALE, 0.8)
+"Scales of the crops whose mean logit counts; what does not fit into the picture is shifted inwards."
 
-class Mapped(nn.Module):
-    """Networks asked of a crop and its mirror image, with their class activation map (Zhou et al., CVPR 2016).
 
-    The map has the logit of each part, a mean over the networks; the mean of the parts is the logit of the face.
-    """
+class Mirrored(nn.Module):
+    """A network asked of a crop and of its mirror image; the mean counts."""
 
-    def __init__(self, nets: Sequence[StillNet]) -> None:
+    def __init__(self, net: nn.Module) -> None:
         super().__init__()
-        self.nets = nn.ModuleList(nets)
+        self.net = net
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """Take (B, 3, S, S); give (B,) and (B, S/32, S/32)."""
-        mirrored = crops.flip(3)
-        found = [_parts(net, crops) + _parts(net, mirrored).flip(2) for net in self.nets]
-        parts = torch.stack(found).mean(0) / 2
-        return parts.mean((1, 2)), parts
-
-
-def _parts(net: nn.Module, crops: Tensor) -> Tensor:
-    assert isinstance(net, StillNet)
-    parts: Tensor = (net.features(crops) * net.logit.weight[0][:, None, None]).sum(1) + net.logit.bias
-    return parts
+        """Take (B, 3, S, S); give (B,) logits and (B, 12, 12) maps, whose mean is the logit."""
+        logit, parts = self.net(crops)
+        other, mirrored = self.net(crops.flip(3))
+        return (logit + other) / 2, (parts + mirrored.flip(2)) / 2
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="truefeed export still", description=__doc__)
-    runs = (
-        "folders that truefeed.train.synthetic.train wrote, or files of truefeed.train.synthetic.cross_validate: "
-        "their mean is exported"
-    )
-    parser.add_argument("--run", type=Path, nargs="+", required=True, help=runs)
-    parser.add_argument("--points", type=Path, help="points.npz of the training; else it lies beside the first network")
-    parser.add_argument("--dataset", type=Path, required=True, help="the pictures it was trained on, for parity")
+    parser.add_argument("--reading", type=Path, required=True, help="the file that train.synthetic.reading wrote")
+    parser.add_argument("--bank", type=Path, required=True, help="the folder of its bank, for parity")
     parser.add_argument("--out", type=Path, required=True, help="the .onnx file, such as face-still.onnx")
     args = parser.parse_args(argv)
-    files = [run / "checkpoint.pt" if run.is_dir() else run for run in args.run]
-    trained = [_told(file) for file in files]
-    size = dataset.SIZE
-    card = Card(
-        task="face-still",
-        name="truefeed-face-still",
-        version="0.1.0",
-        input_size=(size, size),
-        mean=(MEAN,) * 3,
-        std=(STD,) * 3,
-        crop_scale=dataset.SCALE,
-        views=dataset.VIEWS,
-        quality={"min_face_px": 64.0},
-        training=trained[0] if len(trained) == 1 else {"mean_of": trained},
-    )
-    placed = [p for p in dataset.split(args.dataset, [], 32, 0) if p.part == "train"]
-    stills = dataset.read(placed, args.points or files[0].with_name("points.npz"))
-    pairs, rng = dataset.Stills(stills, "", 0), np.random.default_rng(0)
-    inputs = {"crops": torch.from_numpy(np.concatenate([pairs.pair(rng) for _ in range(4)]))}
-    worst = write([read(file) for file in files], inputs, card, args.out)
+    state = torch.load(args.reading, map_location="cpu", weights_only=True)
+    crops = np.load(args.bank / "worn.npy", mmap_mode="r")
+    rows = np.linspace(0, len(crops) - 1, 8).astype(int)
+    inputs = {"crops": torch.from_numpy(normalise(np.asarray(crops[rows])))}
+    worst = write(read(state), inputs, card(state, args.reading), args.out)
     sys.stderr.write(
         f"{args.out}  {args.out.stat().st_size / 1e6:.1f} MB  sha256 {sha256(args.out)}\n"
         f"  against the network: worst difference {worst:.1e}\n"
@@ -82,28 +55,42 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def read(file: Path) -> StillNet:
-    """Read the averaged network of a checkpoint."""
-    state = torch.load(file, map_location="cpu", weights_only=True)
-    net = StillNet(StillSettings(**state.get("settings", {})))
-    net.load_state_dict(state["average"])
-    return net
+def read(state: dict[str, Any]) -> StillReader:
+    """Build the network of a file that train.synthetic.reading wrote."""
+    trunks = []
+    for held in state["trunks"]:
+        trunks.append(EfficientNetLite())
+        trunks[-1].load_state_dict(held)
+    moments = Moments(trunks, state["stages"])
+    return StillReader(moments, *(state[name] for name in ("centre", "spread", "weight", "bias"))).eval()
 
 
-def _told(file: Path) -> dict[str, Any]:
-    state = torch.load(file, map_location="cpu", weights_only=True)
-    return {"command": state["command"], "step": state["step"], "checkpoint_sha256": sha256(file)}
+def card(state: dict[str, Any], reading: Path) -> Card:
+    """Return the card of a reading: calibrated and with thresholds, as it was fitted."""
+    return Card(
+        task="face-still",
+        name="truefeed-face-still",
+        version="0.2.0",
+        input_size=(SIZE, SIZE),
+        mean=(MEAN,) * 3,
+        std=(STD,) * 3,
+        crop_scale=SCALE,
+        views=VIEWS,
+        calibration=tuple(state["calibration"]),
+        thresholds=dict(state["thresholds"]),
+        quality={"min_face_px": 64.0},
+        training={"command": state["command"], "results": state["results"], "reading_sha256": sha256(reading)},
+    )
 
 
-def write(nets: Sequence[StillNet], inputs: dict[str, Tensor], card: Card, path: Path) -> float:
-    """Write the mean of networks to path and prove it, before and after the weights were halved.
+def write(net: StillReader, inputs: dict[str, Tensor], card: Card, path: Path) -> float:
+    """Write the network to path and prove it, before and after the weights were halved.
 
     Returns the worst difference. Raises ParityError; nothing is left at path then.
     """
-    model = Mapped(nets).eval()
-    outputs = ["logit", "map"]
-    export(model, inputs, outputs, card, path)
-    return halved(model, inputs, outputs, path).worst
+    model = Mirrored(net).eval()
+    export(model, inputs, ["logit", "map"], card, path)
+    return halved(model, inputs, ["logit", "map"], path).worst
 
 
 if __name__ == "__main__":

@@ -127,8 +127,8 @@ def summarize(
     verdicts, faces = [], []
     for face in alone:
         whole = wholes.get(face.id) if wholes else None
-        verdicts.append(join(face, whole, thresholds[1]) if whole else face)
-        more = parts(face, whole, verdicts[-1]) if whole else {}
+        verdicts.append(join(face, whole, *thresholds) if whole else face)
+        more = parts(face, whole, verdicts[-1], thresholds[0]) if whole else {}
         faces.append(_line(verdicts[-1], history.faces[face.id]) | more)
     fused, status, reasons = fuse(verdicts, voice, video=video)
     timeline = tuple(

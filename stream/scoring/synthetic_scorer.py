@@ -1,11 +1,18 @@
 """Was the whole face rendered by a machine? Asked of still pictures, beside the question whether it was manipulated.
 
 A face that StyleGAN or a diffusion model rendered was blended into nothing, so the model of manipulated faces has
-nothing to find; a second one looks for the texture of generators. The two fakes exclude each other: a face is genuine,
-manipulated or synthesised. A calibrated probability p from even odds is a likelihood ratio r = p / (1 - p); with both
-kinds of fake equally likely, and either model finding the other's kind to be like a genuine face, Bayes' rule gives
+nothing to find; a second one looks for the texture of generators. Each is calibrated for itself, and each knows only
+its own kind: that a face shows no blend says nothing of whether it was rendered, and the other way round. So what
+counts is the stronger evidence:
 
-    ratio of fake to genuine = (r of manipulated + r of synthesised) / 2
+    probability of fake = the larger of both probabilities
+
+Neither kind lowers what the other found. Adding or averaging the likelihood ratios, Bayes' rule for kinds that exclude
+each other, takes what a model says of the other's kind to be what it says of a genuine face; on StyleGAN the model of
+manipulations finds rendered faces *less* suspicious than genuine ones, and spoils the answer.
+
+The model of manipulations is calibrated on seconds of video. One picture tells less: of genuine ones a tenth look more
+likely manipulated than not. What is short of its threshold of `fake`, in log-odds, is three times as short of it here.
 
 The model looks at a face several times, closer and wider; the mean of its logits counts.
 
@@ -32,6 +39,8 @@ from .models import card_of
 FAKE_AT, REAL_AT, LEAST_PX = 0.9, 0.3, 64.0
 "Where the card names none: thresholds of status, and the least side of a face, px."
 Evidence = Literal["manipulated", "synthesised"]
+_SHORTER = 3.0
+"Factor on how far the evidence of manipulation in one picture is short of `fake`, in log-odds."
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,35 +97,44 @@ def synthesis(logit: float, calibration: tuple[float, float], fake_at: float, re
     return Synthesis(p, judge(p, (), fake_at, real_at)[0])
 
 
-def join(manipulated: FaceVerdict, synthesised: Synthesis, real_at: float) -> FaceVerdict:
-    """Return the verdict on a face from the two kinds of evidence.
+def join(manipulated: FaceVerdict, synthesised: Synthesis, fake_at: float, real_at: float) -> FaceVerdict:
+    """Return the verdict on a face from the two kinds of evidence: the stronger one's.
 
-    `fake` where either kind alone is; `real` where both together are at most real_at; no kind takes from the other
-    what was called fake.
+    `fake` where either kind alone is, `real` where both are.
+
+    Args:
+        manipulated: the verdict before the face was asked about as a whole.
+        synthesised: what was found then.
+        fake_at: least probability of `fake` of the manipulated kind.
+        real_at: greatest probability of `real` of it.
     """
     if manipulated.fake is None:
         return manipulated
-    ratio = (_ratio(manipulated.fake) + _ratio(synthesised.fake)) / 2
-    fake = ratio / (1 + ratio)
+    fake = max(of_one_picture(manipulated.fake, fake_at), synthesised.fake)
     if doubtful(manipulated.reasons):
         return replace(manipulated, fake=fake)
-    called = [kind.fake for kind in (manipulated, synthesised) if kind.status == "fake" and kind.fake is not None]
-    if called:
-        return replace(manipulated, fake=max(fake, *called), status="fake", reasons=())
-    if fake <= real_at:
+    if "fake" in (manipulated.status, synthesised.status):
+        return replace(manipulated, fake=fake, status="fake", reasons=())
+    if manipulated.fake <= real_at and synthesised.status == "real":
         return replace(manipulated, fake=fake, status="real", reasons=())
     return replace(manipulated, fake=fake, status="uncertain", reasons=("borderline",))
 
 
-def parts(manipulated: FaceVerdict, synthesised: Synthesis, joined: FaceVerdict) -> dict[str, Any]:
+def of_one_picture(p: float, fake_at: float) -> float:
+    """Return what the probability of manipulation is worth where there is but one picture."""
+    short = _log_odds(fake_at) - _log_odds(p)
+    return p if short <= 0 else 1 / (1 + math.exp(_SHORTER * short - _log_odds(fake_at)))
+
+
+def parts(manipulated: FaceVerdict, synthesised: Synthesis, joined: FaceVerdict, fake_at: float) -> dict[str, Any]:
     """Return what a report tells of the two kinds: a probability each, and which of them speaks for a fake."""
-    p, q = manipulated.fake or 0.0, synthesised.fake
+    p, q = of_one_picture(manipulated.fake or 0.0, fake_at), synthesised.fake
     evidence: Evidence | None = None
     if joined.status == "fake" or (joined.fake or 0.0) >= 0.5:
         evidence = "synthesised" if q > p else "manipulated"
     return {"manipulated": round(p, 4), "synthesised": round(q, 4), "evidence": evidence}
 
 
-def _ratio(p: float) -> float:
+def _log_odds(p: float) -> float:
     p = min(max(p, 1e-6), 1 - 1e-6)
-    return math.exp(math.log(p) - math.log1p(-p))
+    return math.log(p) - math.log1p(-p)

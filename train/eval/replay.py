@@ -60,7 +60,7 @@ class Judgement:
         verdict = FaceVerdict(int(number), fake, status, reasons, _NOWHERE)
         if self.still is None or not whole or whole[0] is None:
             return verdict
-        return join(verdict, synthesis(float(whole[0]), *self.still), self.real_at)
+        return join(verdict, synthesis(float(whole[0]), *self.still), self.fake_at, self.real_at)
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,38 +217,3 @@ class WindowHead(nn.Module):
             1, keepdim=True
         ).clamp_min(1)
         return torch.cat([spread / 4, flicker / 4], 1)
-
-
-@dataclass(frozen=True)
-class StillSettings:
-    trunk: Variant = "lite0"
-    "Or `lite2`."
-    side: int = 0
-    "Crops are resized to it inside the network, px; 0 = not."
-    dropout: float = 0.3
-
-
-class StillNet(nn.Module):
-    """Crop of a still picture to the logit that the whole face was synthesised.
-
-    A generator that renders the whole picture leaves no blend: its traces are in texture and structure everywhere.
-    """
-
-    def __init__(self, settings: StillSettings = StillSettings()) -> None:
-        super().__init__()
-        self.settings = settings
-        self.trunk = EfficientNetLite(settings.trunk)
-        self.drop = nn.Dropout(settings.dropout)
-        self.logit = nn.Linear(1280, 1)
-
-    def features(self, crops: Tensor) -> Tensor:
-        """Take (B, 3, S, S), normalised; give (B, 1280, S/32, S/32), of the resized crops where they are."""
-        if self.settings.side:
-            crops = fn.interpolate(crops, size=[self.settings.side] * 2, mode="bilinear", align_corners=False)
-        features: Tensor = self.trunk(crops)[1]
-        return features
-
-    def forward(self, crops: Tensor) -> Tensor:
-        """Take (B, 3, S, S), normalised; give (B,)."""
-        logit: Tensor = self.logit(self.drop(self.features(crops).mean((2, 3))))
-        return logit[:, 0]

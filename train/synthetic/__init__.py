@@ -1,5 +1,6 @@
 """The model of faces that a generator rendered as a whole, in still pictures.
 
-`dataset` and `bank` hold the pictures, `fit` trains a recipe, `cross_validate` chooses one by folds, `train` trains one
-network alone, and `evaluate` measures and calibrates what was exported.
+`dataset` reads pictures and frames, wears and cuts them; `bank` keeps the crops and what frozen trunks (`networks`) say
+of them, which start from ImageNet weights or, by `from_still`, from the first still model; `reading` fits a linear
+reading and tells how it does on generators that were left out. train.eval.suite_stills measures what was exported.
 """

@@ -1,19 +1,16 @@
-"""Make many worn crops of every still ahead, on all cores, so that a GPU never waits for pictures.
+"""Worn crops of every still and those it is judged by, and what frozen trunks say of them.
 
-A bank is a folder: the crops that are trained on (`worn.npy`), those that a left-out picture is judged by (`seen.npy`)
-and what picture each shows. Nothing of the part `test` is in it. `python -m truefeed.train.synthetic.bank --help`
+A bank is a folder. The crops that are learnt from went through a random history, alike for both classes; those that a
+picture is judged by through each of dataset.CONDITIONS, cut as in live use.
+`python -m truefeed.train.synthetic.bank --help`
 """
 
 from __future__ import annotations
 
 import argparse
-import multiprocessing
-import os
-import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,164 +18,141 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from ...stream.errors import ConfigError
-from ...stream.faces.align import crop_inside
+from ..face.efficientnet_lite import EfficientNetLite
+from ..face.pairs import normalise
 from . import dataset
-from .dataset import CONDITIONS, SIZE, VIEWS, Still
+from .dataset import CONDITIONS, Still
+from .networks import Moments
+
+STAGES = (0, 1, 2, 3, 4, 5, 6)
+"Stages whose moments a bank keeps."
+_BATCH = 16
 
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """What a bank holds; P pictures."""
+    """What is known of the pictures: P of them, N worn crops, J crops to judge by."""
 
-    names: list[str]
-    fake: Tensor
-    "(P,) bool."
-    source: list[str]
-    train: Tensor
-    "(P,) bool: of the part `train`; the others are of `tune`."
-    worn: Tensor
-    "(N, S, S, 3) uint8, BGR."
-    worn_of: Tensor
+    stills: Sequence[Still]
+    worn: npt.NDArray[np.float32]
+    "(N, D) moments."
+    worn_of: npt.NDArray[np.int64]
     "(N,) the picture of each."
-    seen: Tensor
-    "(J, conditions, views, S, S, 3) uint8: pictures under each of CONDITIONS, in each of VIEWS."
-    seen_of: Tensor
-    "(J,) the picture of each."
-
-
-@dataclass(frozen=True)
-class Work:
-    """One picture to draw."""
-
-    still: Still
-    number: int
-    start: int
-    "Row of the first of its worn crops."
-    count: int
-    seen: int | None
-    "Row of its crops to judge by."
+    seen: npt.NDArray[np.float32]
+    "(J, D)"
+    seen_of: npt.NDArray[np.int64]
+    "(J, 2) the picture of each, and its condition."
 
 
 def main(argv: list[str] | None = None) -> int:
     args = _parse(argv)
-    placed = [p for p in dataset.split(args.dataset, args.unseen, args.most, args.seed) if p.part != "test"]
-    stills = dataset.read(placed, args.points)
-    make(stills, args.twins, args.draws, args.others, args.out, args.jobs, args.seed)
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(1)
+    stills = thinned(dataset.read(args.data, args.out), args.most, args.seed)
+    draw(stills, args.draws, args.out, args.seed)
+    for trunk in args.trunk:
+        measure(trunk, args.out)
     return 0
 
 
-def make(stills: Sequence[Still], twins: str, draws: int, others: int, out: Path, jobs: int, seed: int) -> None:
-    """Write a bank.
-
-    Args:
-        stills: as read.
-        twins: source of the genuine pictures that the synthesised ones imitate.
-        draws: worn crops of each of these and of each synthesised picture.
-        others: worn crops of each other picture.
-        out: the folder.
-        jobs: processes; 1 is this one.
-        seed: of the chance; each picture has its own, whoever draws it.
-
-    Raises:
-        ConfigError: there is too little room.
-    """
-    work = _plan(stills, twins, draws, others)
-    rows, judged = sum(w.count for w in work), [w.number for w in work if w.seen is not None]
-    shapes = (rows, SIZE, SIZE, 3), (len(judged), len(CONDITIONS), len(VIEWS), SIZE, SIZE, 3)
-    out.mkdir(parents=True, exist_ok=True)
-    need, free = sum(int(np.prod(s)) for s in shapes), shutil.disk_usage(out).free
-    if need > free:
-        raise ConfigError(f"{out}: the bank takes {need / 1e9:.1f} GB, and there are {free / 1e9:.1f}")
-    for name, shape in zip(("worn", "seen"), shapes, strict=True):
-        np.lib.format.open_memmap(out / f"{name}.npy", "w+", np.uint8, shape)
-    np.savez(
-        out / "pictures.npz",
-        names=[f"{s.source}/{s.path.name}" for s in stills],
-        fake=[s.fake for s in stills],
-        source=[s.source for s in stills],
-        train=[s.part == "train" for s in stills],
-        worn_of=np.repeat([w.number for w in work], [w.count for w in work]),
-        seen_of=judged,
-    )
-    sys.stderr.write(f"{rows} worn crops and {len(judged)} pictures to judge, {need / 1e9:.1f} GB\n")
-    began, parts = time.monotonic(), [work[i : i + 16] for i in range(0, len(work), 16)]
-    for number, _ in enumerate(_each(parts, out, jobs, seed), 1):
-        if number % 20 == 0 or number == len(parts):
-            sys.stderr.write(f"{number}/{len(parts)}  {time.monotonic() - began:.0f} s\n")
-
-
-def _plan(stills: Sequence[Still], twins: str, draws: int, others: int) -> list[Work]:
-    work: list[Work] = []
-    start = seen = 0
-    for number, still in enumerate(stills):
-        mine = still.fake or still.source == twins
-        work.append(Work(still, number, start, draws if mine else others, seen if mine else None))
-        start, seen = start + work[-1].count, seen + mine
-    return work
-
-
-def _each(parts: Sequence[list[Work]], out: Path, jobs: int, seed: int) -> Iterator[int]:
-    if jobs == 1:
-        yield from (_draw(part, out, seed) for part in parts)
-        return
-    context = multiprocessing.get_context("spawn")  # a fork would copy the runtimes' threads half alive
-    with ProcessPoolExecutor(jobs, context) as pool:
-        yield from pool.map(_draw, parts, [out] * len(parts), [seed] * len(parts))
-
-
-def _draw(part: Sequence[Work], out: Path, seed: int) -> int:
-    cv2.setNumThreads(1)
-    worn, seen = (np.load(out / f"{name}.npy", mmap_mode="r+") for name in ("worn", "seen"))
-    for work in part:
-        rng, image = np.random.default_rng([seed, work.number]), dataset.load(work.still)
-        for row in range(work.start, work.start + work.count):
-            worn[row] = dataset.worn(image, work.still.points, rng)
-        if work.seen is not None:
-            seen[work.seen] = views(work.still)
-    return len(part)
-
-
-def views(still: Still) -> npt.NDArray[np.uint8]:
-    """Return (conditions, views, S, S, 3) BGR, cut as in use, without any chance."""
-    histories = [dataset.after(still, condition) for condition in CONDITIONS]
-    return np.stack([np.stack([crop_inside(*after, SIZE, scale) for scale in VIEWS]) for after in histories])
-
-
-def read(folder: Path, device: str) -> Bank:
-    """Put a bank onto a device."""
-    table = np.load(folder / "pictures.npz")
-    fake, train, worn_of, seen_of = (torch.from_numpy(table[k]) for k in ("fake", "train", "worn_of", "seen_of"))
-    worn, seen = (_move(folder / f"{name}.npy", device) for name in ("worn", "seen"))
-    names, source = ([str(v) for v in table[k]] for k in ("names", "source"))
-    return Bank(names, fake, source, train, worn, worn_of.to(device), seen, seen_of)
-
-
-def _move(path: Path, device: str) -> Tensor:
-    rows = np.load(path, mmap_mode="c")
-    out = torch.empty(rows.shape, dtype=torch.uint8, device=device)
-    for start in range(0, len(rows), 2048):
-        out[start : start + 2048] = torch.from_numpy(rows[start : start + 2048])
+def thinned(stills: Sequence[Still], most: int, seed: int) -> list[Still]:
+    """Return at most so many pictures of each source of the genuine ones beside the roads, drawn by chance."""
+    rng, groups = np.random.default_rng(seed), dict[str, list[Still]]()
+    for still in stills:
+        groups.setdefault(f"{still.source} {still.fake}", []).append(still)
+    out = []
+    for _, mine in sorted(groups.items()):
+        order = rng.permutation(len(mine))
+        out += [mine[i] for i in (order[:most] if mine[0].road == "real" else order)]
     return out
+
+
+def draw(stills: Sequence[Still], draws: int, out: Path, seed: int) -> None:
+    """Write the crops, (N, S, S, 3) and (J, S, S, 3) BGR, and what they show."""
+    worn, seen, worn_of, seen_of = [], [], [], []
+    began = time.monotonic()
+    for number, still in enumerate(stills):
+        image, points = dataset.load(still)
+        for i in range(draws):
+            worn.append(dataset.worn(image, points, np.random.default_rng([seed, number, i])))
+            worn_of.append(number)
+        for condition, name in enumerate(CONDITIONS):
+            if condition == 0 or still.road not in ("real", "clips"):
+                seen.append(dataset.seen(image, points, name))
+                seen_of.append((number, condition))
+        if number % 200 == 0:
+            sys.stderr.write(f"{number}/{len(stills)} pictures  {time.monotonic() - began:.0f} s\n")
+    np.save(out / "worn.npy", np.stack(worn))
+    np.save(out / "seen.npy", np.stack(seen))
+    np.savez(out / "index.npz", names=[s.name for s in stills], worn_of=worn_of, seen_of=seen_of)
+
+
+def measure(trunk: str, out: Path) -> None:
+    """Write the moments of all crops that a trunk (named in `network`) has: NAME.npz with `worn` and `seen`."""
+    moments = Moments([network(trunk)], STAGES).eval()
+    found = {name: _run(moments, np.load(out / f"{name}.npy", mmap_mode="r")) for name in ("worn", "seen")}
+    np.savez(out / f"{Path(trunk).stem}.npz", **found)
+
+
+def network(name: str) -> EfficientNetLite:
+    """Return a trunk: `imagenet`, or the file of a state dict of one, as from_still writes it."""
+    trunk = EfficientNetLite()
+    if name == "imagenet":
+        trunk.load_imagenet()
+    else:
+        trunk.load_state_dict(torch.load(name, map_location="cpu", weights_only=True))
+    return trunk.eval()
+
+
+@torch.no_grad()
+def _run(moments: Moments, crops: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    rows = [crops[i : i + _BATCH] for i in range(0, len(crops), _BATCH)]
+    found = [
+        moments(torch.from_numpy(normalise(batch)).contiguous(memory_format=torch.channels_last)) for batch in rows
+    ]
+    return torch.cat(found).numpy()
+
+
+def read(folder: Path, data: Path, trunks: Sequence[str], stages: Sequence[int]) -> Bank:
+    """Read the moments of some stages of some trunks, trunk by trunk as networks.Moments gives them."""
+    index = np.load(folder / "index.npz")
+    known = {still.name: still for still in dataset.read(data, folder)}
+    tables = [np.load(folder / f"{Path(trunk).stem}.npz") for trunk in trunks]
+    columns = [_columns(trunk, stages) for trunk in trunks]
+    worn, seen = (
+        np.concatenate([table[name][:, c] for table, c in zip(tables, columns, strict=True)], 1)
+        for name in ("worn", "seen")
+    )
+    stills = [known[str(name)] for name in index["names"]]
+    return Bank(stills, worn, index["worn_of"], seen, index["seen_of"])
+
+
+def _columns(trunk: str, stages: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Return where the moments of some stages lie among those of STAGES."""
+    widths = [2 * width for width in WIDTHS]
+    ends = np.cumsum([0, *widths])
+    return np.concatenate([np.arange(ends[s], ends[s + 1]) for s in stages])
+
+
+WIDTHS = (16, 24, 40, 80, 112, 192, 320)
+"Channels of each stage of EfficientNet-Lite0."
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m truefeed.train.synthetic.bank", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--dataset", type=Path, required=True, help="labelled pictures; see train.data.datasets")
-    parser.add_argument("--points", type=Path, required=True, help="points.npz: where the faces are; made where absent")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the bank, in memory if it can be")
-    parser.add_argument("--twins", default="generated/real", help="folder of the genuine pictures the fakes imitate")
-    parser.add_argument("--unseen", nargs="*", default=[], help="folders of genuine pictures that are only judged")
-    parser.add_argument("--most", type=int, default=600, help="pictures of a folder")
-    parser.add_argument("--draws", type=int, default=64, help="crops of each synthesised picture and each twin")
-    parser.add_argument("--others", type=int, default=10, help="crops of each other picture")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
-    parser.add_argument("--seed", type=int, default=1)
-    return parser.parse_args(argv)
+    parser.add_argument("--data", type=Path, required=True, help="has faces/ and clips/, each with a manifest.csv")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the bank")
+    parser.add_argument("--trunk", nargs="+", default=["imagenet"], help="`imagenet`, or files that from_still wrote")
+    parser.add_argument("--most", type=int, default=150, help="genuine pictures of a source that is no road")
+    parser.add_argument("--draws", type=int, default=3, help="worn crops of each picture")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args(argv)
+    args.out.mkdir(parents=True, exist_ok=True)
+    return args
 
 
 if __name__ == "__main__":

@@ -1,150 +1,122 @@
-"""Whole pictures, genuine and synthesised, with their faces: read, split, worn alike and cut."""
+"""Still pictures and frames of clips with their faces: read, worn alike and cut.
+
+A *road* is what pictures went through before they came here (source, shrinking, coding). Genuine and synthesised ones
+are compared within a road, and nothing but the face is shown to the model, so that the road is no clue.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-import torch
-from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
 
 from ...stream.faces import CenterFace
-from ...stream.faces.align import crop, face_px
+from ...stream.faces.align import crop, crop_inside, face_px
 from ...stream.faces.tiled_detection import find
-from ...stream.image_file import read_image, stored_image
+from ...stream.image_file import read_image, stored_image, write_image
 from ...stream.types import Floats, Image
 from ..data import datasets
+from ..data.face_crops import spread
 from ..face.degrade import blur, jpeg, light, noise
-from ..face.pairs import normalise
 
 SIZE, SCALE = 192, 0.95
 "Side of the network's crop, px, and over that of the face square: inside the picture, whose border tells no class."
-VIEWS = (SCALE, 0.85, 1.05)
-"Scales of the crops whose mean logit counts in use, those that do not fit shifted inwards; training draws SCALE."
-TRAIN, TUNE = 0.75, 0.067
-"Shares of each source, by picture; the rest is `test`."
+WHOLLY = ("anitalker", "edtalk", "fantasy", "mocha", "sonic")
+"Folders of clips/modern whose fakes are generated as a whole frame; the others change a part of a genuine one."
+CONDITIONS = ("plain", "JPEG 75", "half size", "half size, JPEG 75")
+"Histories under which pictures are judged, both classes alike."
+_LARGE = 500
+"Longer side from which a picture is cut around the face before it is worn, px."
+_FRAMES = (2, 3)
+"Frames taken of a genuine and of a generated clip."
+_PX = (68.0, 240.0)
+"Sides to which the face square of a worn picture is shrunk or enlarged, px: every road gets the same ones."
+_NONE = np.zeros((0, 2), np.float32)
 _INTERPOLATIONS = (cv2.INTER_AREA, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
 
 
 @dataclass(frozen=True, eq=False)
 class Still:
-    """One picture with the largest face in it."""
+    """One picture, or frame of a clip, with the largest face in it."""
 
     path: Path
+    "The picture; a frame is kept as PNG."
+    name: str
+    "Path below the data's folder; of a frame with `#` and its number."
     fake: bool
+    generator: str
+    "As the manifest names it, of a frame its folder; empty: genuine."
+    road: str
+    "Pictures of one road went through the same; `real` and `clips` have many roads."
     source: str
-    part: str
+    person: str
     points: Floats
     "(5, 2), px."
 
 
-@dataclass(frozen=True)
-class Placed:
-    """One picture of the split."""
-
-    clip: datasets.Clip
-    source: str
-    "The folder it came from."
-    part: str
-    "`train`, `tune` or `test`."
-
-
-def split(dataset: Path, unseen: Sequence[str], most: int, seed: int) -> list[Placed]:
-    """Split a data set of stills (train.data.datasets) by picture.
+def read(data: Path, cache: Path) -> list[Still]:
+    """Find the face of each picture of data/faces and of frames of data/clips.
 
     Args:
-        dataset: a folder with manifest.csv, or with real/ and fake/.
-        unseen: sources of which nothing is trained on: all of them is `test`.
-        most: pictures taken of a source.
-        seed: of the chance.
+        data: has faces/ and, where wanted, clips/, each a data set that train.data.datasets reads.
+        cache: folder that keeps the frames and where the faces are: they are looked for once.
+
+    Pictures without a face are left out.
     """
-    rng = np.random.default_rng(seed)
-    groups: dict[str, list[datasets.Clip]] = {}
-    for clip in sorted(datasets.read(dataset), key=lambda c: c.name):
-        groups.setdefault(str(Path(clip.name).parent), []).append(clip)
-    out = []
-    for source, clips in sorted(groups.items()):
-        mine = [clips[i] for i in rng.permutation(len(clips))[:most]]
-        for rank, clip in enumerate(mine):
-            out.append(Placed(clip, source, "test" if source in unseen else _part(rank / len(mine))))
-    return out
-
-
-def read(placed: Sequence[Placed], cache: Path) -> list[Still]:
-    """Find the largest face of each picture, once: cache is the file that keeps where they are."""
-    known = dict(np.load(cache)) if cache.exists() else {}
-    if new := [p.clip for p in placed if p.clip.name not in known]:
+    cache.mkdir(parents=True, exist_ok=True)
+    shown = [*_pictures(data), *_frames(data, cache)]
+    file = cache / "faces.npz"
+    known = dict(np.load(file)) if file.exists() else {}
+    if new := [still for still in shown if still.name not in known]:
         detector = CenterFace()
-        known |= {clip.name: _points(detector, clip.path) for clip in new}
-        np.savez(cache, **known)
-    found = [p for p in placed if len(known[p.clip.name])]
-    return [Still(p.clip.path, p.clip.fake, p.source, p.part, known[p.clip.name]) for p in found]
+        known |= {still.name: _points(detector, still.path) for still in new}
+        np.savez(file, **known)
+    return [replace(still, points=known[still.name]) for still in shown if len(known[still.name])]
 
 
-def _part(share: float) -> str:
-    return "train" if share < TRAIN else "tune" if share < TRAIN + TUNE else "test"
+def _pictures(data: Path) -> Iterator[Still]:
+    for clip in datasets.read(data / "faces"):
+        folder, top = str(Path(clip.name).parent), clip.name.split("/")[0]
+        generator = clip.method.split(" ")[0] if clip.fake else ""
+        road = "real" if top == "real" else top
+        yield Still(clip.path, clip.name, clip.fake, generator, road, folder, clip.name, _NONE)
+
+
+def _frames(data: Path, cache: Path) -> Iterator[Still]:
+    for clip in datasets.read(data / "clips") if (data / "clips").is_dir() else []:
+        folder = clip.name.split("/")[1 if clip.name.startswith("modern/") else 0]
+        if clip.fake and folder not in WHOLLY:
+            continue
+        stem, count = clip.name.replace("/", "_"), _FRAMES[clip.fake]
+        paths = [cache / "frames" / f"{stem}_{i}.png" for i in range(count)]
+        if not paths[0].exists():
+            paths[0].parent.mkdir(exist_ok=True)
+            for path, image in zip(paths, spread(clip.path, count)[0], strict=False):
+                write_image(path, image)
+        for i, path in enumerate(p for p in paths if p.exists()):
+            generator = folder if clip.fake else ""
+            yield Still(path, f"{clip.name}#{i}", clip.fake, generator, "clips", folder, clip.identity, _NONE)
 
 
 def _points(detector: CenterFace, path: Path) -> Floats:
     image = read_image(path)
     faces = [] if image is None else find(detector, image)
-    return max(faces, key=lambda f: face_px(f.points)).points if faces else np.zeros((0, 2), np.float32)
+    return max(faces, key=lambda f: face_px(f.points)).points if faces else _NONE
 
 
-class Stills(IterableDataset[tuple[Tensor, Tensor]]):
-    """An endless stream of ((2, 3, S, S) float: genuine, synthesised; (2,) labels) of the part `train`."""
-
-    def __init__(self, stills: Sequence[Still], twins: str, seed: int) -> None:
-        """Prepare.
-
-        Args:
-            stills: as read.
-            twins: source of the genuine pictures that the synthesised ones imitate: half of the genuine ones drawn.
-            seed: of the chance.
-        """
-        self.seed = seed
-        mine = [s for s in stills if s.part == "train"]
-        self.fake = [s for s in mine if s.fake]
-        self.twins = [s for s in mine if not s.fake and s.source == twins]
-        self.other = [s for s in mine if not s.fake and s.source != twins] or self.twins
-        sources, counts = np.unique([s.source for s in self.other], return_counts=True)
-        weight = dict(zip(sources, np.sqrt(counts) / counts, strict=True))
-        self.weight = np.array([weight[s.source] for s in self.other])
-        self.weight /= self.weight.sum()
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        worker = get_worker_info()
-        cv2.setNumThreads(1)
-        rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        while True:
-            yield torch.from_numpy(self.pair(rng)), torch.tensor([0.0, 1.0])
-
-    def pair(self, rng: np.random.Generator) -> Floats:
-        """Draw a genuine and a synthesised face: (2, 3, S, S), each worn and cut by its own chance."""
-        if self.twins and rng.random() < 0.5:
-            real = self.twins[int(rng.integers(len(self.twins)))]
-        else:
-            real = self.other[int(rng.choice(len(self.other), p=self.weight))]
-        return normalise(np.stack([draw(still, rng) for still in (real, self.fake[int(rng.integers(len(self.fake)))])]))
-
-
-def draw(still: Still, rng: np.random.Generator) -> Image:
-    """Return the face of a picture after a random history, (S, S, 3) BGR, perhaps mirrored and a part of it hidden."""
-    face = worn(load(still), still.points, rng)
-    if rng.random() < 0.5:
-        face = np.ascontiguousarray(face[:, ::-1])
-    if rng.random() < 0.3:
-        # No part of the face shall be all the evidence.
-        side = rng.integers(SIZE // 8, SIZE // 2, 2)
-        top, left = (int(rng.integers(0, SIZE - s)) for s in side)
-        face = face.copy()
-        face[top : top + side[0], left : left + side[1]] = rng.integers(0, 255, 3)
-    return face
+def load(still: Still) -> tuple[Image, Floats]:
+    """Read the picture: of a large one the part around the face, shrunk so that the face square is at most 300 px."""
+    image, points = stored_image(still.path), still.points
+    if max(image.shape[:2]) <= _LARGE:
+        return image, points
+    px, centre = face_px(points), points.mean(0)
+    left, top = np.maximum((centre - 1.3 * px).astype(int), 0)
+    right, bottom = (centre + 1.3 * px).astype(int)
+    image, points = image[top:bottom, left:right].copy(), points - np.array([left, top], np.float32)
+    return resized(image, points, 300 / px) if px > 300 else (image, points)
 
 
 def worn(image: Image, points: Floats, rng: np.random.Generator) -> Image:
@@ -153,20 +125,17 @@ def worn(image: Image, points: Floats, rng: np.random.Generator) -> Image:
     return crop(image, jitter(points, rng), SIZE, SCALE)
 
 
-def load(still: Still) -> Image:
-    return stored_image(still.path)
-
-
 def wear(image: Image, points: Floats, rng: np.random.Generator) -> tuple[Image, Floats]:
     """Do to a picture what happens on its way through the web; by the same chance whatever it shows."""
     # The blocks of the first coding shall not lie on those of the next.
     top, left = (int(v) for v in rng.integers(0, 8, 2))
     image, points = image[top:, left:], points - np.array([left, top], np.float32)
     for _ in range(1 if rng.random() < 0.8 else 2):
-        if rng.random() < 0.65:
-            factor = float(np.exp(rng.uniform(np.log(0.4), np.log(1.3))))
-            image, points = resized(image, points, factor, int(rng.choice(_INTERPOLATIONS)))
-        for step, chance in ((light, 0.4), (blur, 0.15), (noise, 0.15)):
+        px = face_px(points)
+        if rng.random() < 0.75:
+            goal = min(float(np.exp(rng.uniform(*np.log(_PX)))), 1.2 * px)
+            image, points = resized(image, points, goal / px, int(rng.choice(_INTERPOLATIONS)))
+        for step, chance in ((light, 0.4), (blur, 0.12), (noise, 0.15)):
             if rng.random() < chance:
                 (image,) = step([image], rng)
         kind = rng.random()
@@ -199,18 +168,13 @@ def _webp(image: Image, quality: int) -> Image:
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
 
 
-CONDITIONS = ("plain", "JPEG 75", "half size", "half size, JPEG 75")
-"Histories under which the held-back pictures are judged."
-
-
-def crops(stills: Sequence[Still], condition: str) -> npt.NDArray[np.uint8]:
-    """Return the faces of pictures after one of CONDITIONS, (n, S, S, 3) BGR, without any chance."""
-    return np.stack([crop(*after(still, condition), SIZE, SCALE) for still in stills])
-
-
-def after(still: Still, condition: str) -> tuple[Image, Floats]:
-    """Return a picture after one of CONDITIONS, and the points in it."""
-    image, points = load(still), still.points
+def after(image: Image, points: Floats, condition: str) -> tuple[Image, Floats]:
+    """Return a picture after one of CONDITIONS, without any chance, and the points in it."""
     if "half" in condition:
         image, points = resized(image, points, 0.5)
     return (jpeg(image, 75) if "JPEG" in condition else image), points
+
+
+def seen(image: Image, points: Floats, condition: str) -> Image:
+    """Return the face of a picture after one of CONDITIONS as live use cuts it, (S, S, 3) BGR."""
+    return crop_inside(*after(image, points, condition), SIZE, SCALE)
