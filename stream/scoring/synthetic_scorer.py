@@ -11,8 +11,9 @@ Neither kind lowers what the other found. Adding or averaging the likelihood rat
 each other, takes what a model says of the other's kind to be what it says of a genuine face; on StyleGAN the model of
 manipulations finds rendered faces *less* suspicious than genuine ones, and spoils the answer.
 
-The model of manipulations is calibrated on seconds of video. One picture tells less: of genuine ones a tenth look more
-likely manipulated than not. What is short of its threshold of `fake`, in log-odds, is three times as short of it here.
+The model of manipulations is calibrated on seconds of video, and one picture tells less: of genuine ones one in twenty
+reaches its threshold of `fake`. Here it has to exceed that by one unit of log-odds, and is three times as short of
+it as it is short of that.
 
 The model looks at a face several times, closer and wider; the mean of its logits counts.
 
@@ -39,8 +40,8 @@ from .models import card_of
 FAKE_AT, REAL_AT, LEAST_PX = 0.9, 0.3, 64.0
 "Where the card names none: thresholds of status, and the least side of a face, px."
 Evidence = Literal["manipulated", "synthesised"]
-_SHORTER = 3.0
-"Factor on how far the evidence of manipulation in one picture is short of `fake`, in log-odds."
+_BEYOND, _SHORTER = 1.0, 3.0
+"Log-odds by which the evidence of manipulation in one picture has to exceed `fake`; the factor on what it is short."
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def synthesis(logit: float, calibration: tuple[float, float], fake_at: float, re
 def join(manipulated: FaceVerdict, synthesised: Synthesis, fake_at: float, real_at: float) -> FaceVerdict:
     """Return the verdict on a face from the two kinds of evidence: the stronger one's.
 
-    `fake` where either kind alone is, `real` where both are.
+    `fake` where either kind alone is (of_one_picture), `real` where both are.
 
     Args:
         manipulated: the verdict before the face was asked about as a whole.
@@ -110,10 +111,11 @@ def join(manipulated: FaceVerdict, synthesised: Synthesis, fake_at: float, real_
     """
     if manipulated.fake is None:
         return manipulated
-    fake = max(of_one_picture(manipulated.fake, fake_at), synthesised.fake)
+    one = of_one_picture(manipulated.fake, fake_at)
+    fake = max(one, synthesised.fake)
     if doubtful(manipulated.reasons):
         return replace(manipulated, fake=fake)
-    if "fake" in (manipulated.status, synthesised.status):
+    if one >= fake_at or synthesised.status == "fake":
         return replace(manipulated, fake=fake, status="fake", reasons=())
     if manipulated.fake <= real_at and synthesised.status == "real":
         return replace(manipulated, fake=fake, status="real", reasons=())
@@ -121,9 +123,10 @@ def join(manipulated: FaceVerdict, synthesised: Synthesis, fake_at: float, real_
 
 
 def of_one_picture(p: float, fake_at: float) -> float:
-    """Return what the probability of manipulation is worth where there is but one picture."""
-    short = _log_odds(fake_at) - _log_odds(p)
-    return p if short <= 0 else 1 / (1 + math.exp(_SHORTER * short - _log_odds(fake_at)))
+    """Return what the probability of manipulation is worth where there is but one picture, under the same fake_at."""
+    goal = _log_odds(fake_at)
+    beyond = _log_odds(p) - goal - _BEYOND
+    return 1 / (1 + math.exp(-goal - (beyond if beyond >= 0 else _SHORTER * beyond)))
 
 
 def parts(manipulated: FaceVerdict, synthesised: Synthesis, joined: FaceVerdict, fake_at: float) -> dict[str, Any]:
