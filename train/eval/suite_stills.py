@@ -186,13 +186,23 @@ def false_alarms(said: Sequence[Said]) -> list[Row]:
     for source in sorted({s.still.source for s in plain if not s.still.fake}):
         mine = [s.status == "fake" for s in plain if not s.still.fake and s.still.source == source]
         rows.append(
-            Row("stills", "false alarms", source, n_genuine=len(mine), called_fake_genuine=suite.number(np.mean(mine)))
+            Row(
+                "stills",
+                "false alarms",
+                source,
+                n_genuine=len(mine),
+                called_fake_genuine=suite.number(float(np.mean(mine))),
+            )
         )
     for generator in sorted({s.still.generator for s in plain if s.still.fake and s.still.road == "clips"}):
         found = [s.status == "fake" for s in plain if s.still.generator == generator]
         rows.append(
             Row(
-                "stills", "frames of clips", generator, n_fake=len(found), called_fake_fake=suite.number(np.mean(found))
+                "stills",
+                "frames of clips",
+                generator,
+                n_fake=len(found),
+                called_fake_fake=suite.number(float(np.mean(found))),
             )
         )
     return rows

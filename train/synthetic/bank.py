@@ -91,8 +91,8 @@ def draw(stills: Sequence[Still], draws: int, out: Path, seed: int) -> None:
 def measure(trunk: str, out: Path) -> None:
     """Write the moments of all crops that a trunk (named in `network`) has: NAME.npz with `worn` and `seen`."""
     moments = Moments([network(trunk)], STAGES).eval()
-    found = {name: _run(moments, np.load(out / f"{name}.npy", mmap_mode="r")) for name in ("worn", "seen")}
-    np.savez(out / f"{Path(trunk).stem}.npz", **found)
+    worn, seen = (_run(moments, np.load(out / f"{name}.npy", mmap_mode="r")) for name in ("worn", "seen"))
+    np.savez(out / f"{Path(trunk).stem}.npz", worn=worn, seen=seen)
 
 
 def network(name: str) -> EfficientNetLite:

@@ -55,6 +55,7 @@ class Table:
         rng = np.random.default_rng(seed)
         people = {person: int(rng.integers(2)) for person in dict.fromkeys(s.person for s in held.stills)}
         centre, spread = held.worn.mean(0, dtype=np.float64), held.worn.std(0, dtype=np.float64) + 1e-4
+        worn, seen = (np.clip((x - centre) / spread, -LIMIT, LIMIT) for x in (held.worn, held.seen))
         return cls(
             held,
             np.array([s.fake for s in held.stills]),
@@ -62,7 +63,8 @@ class Table:
             np.array([s.road for s in held.stills]),
             np.array([s.source for s in held.stills]),
             np.array([people[s.person] for s in held.stills]),
-            *(np.clip((x - centre) / spread, -LIMIT, LIMIT) for x in (held.worn, held.seen)),
+            worn,
+            seen,
             centre,
             spread,
         )
@@ -90,7 +92,7 @@ def weights(table: Table, learnt: Mask) -> Numbers:
     sources = sorted(set(table.source[apart & learnt].tolist()))
     for source in sources:
         _add(genuine, (learnt & apart & (table.source == source))[of], 2.0 / len(sources))
-    return fakes / max(fakes.sum(), 1e-9) + genuine / max(genuine.sum(), 1e-9)
+    return np.asarray(fakes / max(fakes.sum(), 1e-9) + genuine / max(genuine.sum(), 1e-9), np.float64)
 
 
 def _add(weight: Numbers, rows: Mask, share: float) -> None:
