@@ -24,8 +24,8 @@ from ...stream.atomic import write_text
 from ...stream.errors import ConfigError
 from ..common import metrics
 
-PARTS = {"face": "suite_face", "voice": "suite_voice", "stills": "suite_stills"}
-"Modules beside this one that measure the parts."
+PARTS = {"face": "eval.suite_face", "voice": "eval.suite_voice", "stills": "synthetic.suite"}
+"Modules of train that measure the parts."
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +128,13 @@ def run(out: Path, data: Path | None, folds: Path | None, parts: Iterable[str], 
 
 
 def _part(name: str) -> Any:  # noqa: ANN401 - a module
+    train = str(__package__).rpartition(".")[0]
     try:
-        return importlib.import_module(f"{__package__}.{PARTS[name]}")
+        return importlib.import_module(f"{train}.{PARTS[name]}")
     except KeyError:
         raise ConfigError(f"{name}: no part of the suite; choose from {', '.join(PARTS)}") from None
     except ModuleNotFoundError as error:
-        if error.name != f"{__package__}.{PARTS[name]}":
+        if error.name != f"{train}.{PARTS[name]}":
             raise
         raise ConfigError(f"{name}: this part of the suite is not built") from None
 

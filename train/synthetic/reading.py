@@ -218,7 +218,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _keep(table: Table, answers: Sequence[Numbers], path: Path) -> None:
-    """Write what train.eval.suite_stills reads: (1 + G, J) answers, those on known generators first, and on what."""
+    """Write what train.synthetic.suite reads: (1 + G, J) answers, those on known generators first, and on what."""
     of, condition = table.bank.seen_of.T
     people = np.array([still.person for still in table.bank.stills])
     told = {name: getattr(table, name)[of] for name in ("fake", "generator", "road", "source")}

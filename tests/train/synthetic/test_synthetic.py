@@ -20,9 +20,8 @@ from truefeed.stream.errors import ConfigError
 from truefeed.stream.faces.align import face_px
 from truefeed.stream.scoring.models import card_of
 from truefeed.train.common.metrics import auc
-from truefeed.train.eval import suite_stills
 from truefeed.train.face.efficientnet_lite import EfficientNetLite
-from truefeed.train.synthetic import bank, dataset, from_still, reading, threshold
+from truefeed.train.synthetic import bank, dataset, from_still, reading, suite, threshold
 from truefeed.train.synthetic.bank import Bank
 from truefeed.train.synthetic.dataset import Still
 from truefeed.train.synthetic.networks import Moments, StillReader
@@ -181,7 +180,7 @@ def test_a_reading_is_exported_with_its_card(folds: Path, tmp_path: Path) -> Non
 
 def test_the_suite_tells_what_was_left_out(data: Path, folds: Path) -> None:
     with (folds / "log.txt").open("w") as err:
-        result = suite_stills.measure(data, folds, err)
+        result = suite.measure(data, folds, err)
     rows = {(row.measure, row.group, row.condition) for row in result.rows}
     assert ("left out", "Blue", "half size, JPEG 75") in rows
     assert ("known generator, other pictures", "Red", "plain") in rows
@@ -189,7 +188,7 @@ def test_the_suite_tells_what_was_left_out(data: Path, folds: Path) -> None:
     assert ("false alarms", "real/other", "") in rows
     assert all(row.n_genuine == 4 for row in result.rows if row.measure == "left out")
     with pytest.raises(ConfigError, match=r"train\.synthetic\.reading"):
-        suite_stills.measure(data, folds / "nowhere", None)  # type: ignore[arg-type]
+        suite.measure(data, folds / "nowhere", None)  # type: ignore[arg-type]
 
 
 def test_only_the_first_still_model_gives_trunks(tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ from ...stream.scan.scanner import Job
 from ...stream.scoring.analyzer import Analyzer
 from ...stream.scoring.models import Models, card_of
 from ...stream.types import Image
-from ..synthetic.dataset import CONDITIONS, Still, after, load, read
-from . import suite
-from .evaluate import identity
-from .suite import Result, Row
+from ..eval import suite
+from ..eval.evaluate import identity
+from ..eval.suite import Result, Row
+from .dataset import CONDITIONS, Still, after, load, read
 
 _MOST = 40
 "Pictures of a source, and of a generator, that the shipped model is asked of."
