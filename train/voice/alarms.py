@@ -16,6 +16,7 @@ from .readout import Readout
 from .score import WINDOW, even_at, row, weighed
 
 Heard = Sequence[tuple[VoiceVerdict, Verdict]]
+STEP, HIGHEST = 0.25, 0.99
 SOON = 15.0
 "Within which half of the generators shall raise an alert, s of speech."
 
@@ -45,6 +46,16 @@ def alarms(groups: Mapping[str, Sequence[Heard]], levels: Mapping[str, float]) -
         )
         for name, all_ in sorted(groups.items())
     }
+
+
+def quiet(genuine: Sequence[Heard], levels: Mapping[str, float]) -> float:
+    """Return the least level of the alarm, in steps of STEP log-odds from `alert` up, at which these raise none."""
+    odds = float(np.log(levels["alert"] / (1 - levels["alert"])))
+    while True:
+        level = round(float(1 / (1 + np.exp(-odds))), 3)
+        if level >= HIGHEST or not any(raised(heard, level, levels["clear"]) for heard in genuine):
+            return min(level, HIGHEST)
+        odds += STEP
 
 
 def outcome(name: str, parts: Sequence[tuple[Heard, float, list[Alert]]]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from .dataset import Clip
 Numbers = npt.NDArray[np.floating]
 FALSE_FAKE, FALSE_REAL = 0.02, 0.1
 "Share of genuine speech that may be called fake, and of spoof speech that may be called real."
+FALSE_ON_A_LINE, ENOUGH = 0.05, 20
+"Share of genuine speech behind any one line that may be called fake, where there are so many clips of it."
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +69,11 @@ def calibrate(answers: Answers, others: Sequence[Answers] = ()) -> tuple[tuple[f
     p = 1 / (1 + np.exp(-(a * np.concatenate([part.logits for part in every]) + b)))
     y = np.concatenate([part.labels for part in every])
     fake, real = float(np.quantile(p[y == 0], 1 - FALSE_FAKE)), float(np.quantile(p[y == 1], FALSE_REAL))
+    for part in every:
+        genuine = part.logits[part.labels == 0]
+        if len(genuine) >= ENOUGH:
+            highest = np.quantile(genuine, 1 - FALSE_ON_A_LINE)
+            fake = max(fake, float(1 / (1 + np.exp(-(a * highest + b)))))
     fake, real = float(np.clip(fake, 0.6, 0.98)), float(np.clip(real, 0.02, 0.4))
     alert = 1 / (1 + (1 - fake) / fake * float(np.exp(-0.5)))
     levels = {"fake": fake, "real": real, "alert": alert, "clear": fake - 0.1}

@@ -43,6 +43,8 @@ Heard = Mapping[str, Sequence[Floats]]
 def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     clips = [clip for folder in args.dataset for clip in corpus.load(folder)]
+    asked = len(clips)
+    clips += [clip for folder in args.beside for clip in corpus.load(folder)]
     start = voice_file(args.start)
     engine = load(start, "cpu", threads=args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -51,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     ears = [engine, *(load(path, "cpu", threads=args.threads) for path in args.without)]
     heard, *without = ({line: hear(clips, ear, line, args.cache or args.out) for line in lines} for ear in ears)
     sys.stderr.write("teaching the readout, pages, speakers and generators left out in turn\n")
-    each = teach_folds(clips, without or [heard], learnt, args.epochs)
+    each = teach_folds(clips, without or [heard], learnt, args.epochs, asked)
     results = measure(left_out(clips, each))
     results["live"] = live(clips, each, results)
     readout = taught(clips, heard, learnt, range(len(clips)), args.epochs)
@@ -69,6 +71,14 @@ def _parser() -> argparse.ArgumentParser:
         prog="truefeed train voice", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--dataset", type=Path, nargs="+", required=True, metavar="DIR", help="folders of speech")
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="DIR",
+        help="the same, to learn from and not to be asked about",
+    )
     parser.add_argument("--start", metavar="NAME|FILE", help="voice model, or front end, whose hearing is used")
     parser.add_argument(
         "--without",
@@ -97,7 +107,9 @@ class Fold:
     "Indices of clips."
 
 
-def teach_folds(clips: Sequence[Clip], heard: Sequence[Heard], learnt: Sequence[str], steps: int) -> list[Fold]:
+def teach_folds(
+    clips: Sequence[Clip], heard: Sequence[Heard], learnt: Sequence[str], steps: int, asked: int | None = None
+) -> list[Fold]:
     """Teach a readout for each fold.
 
     Args:
@@ -105,11 +117,14 @@ def teach_folds(clips: Sequence[Clip], heard: Sequence[Heard], learnt: Sequence[
         heard: moments of all clips by line, of the one front end, or of one a fold that was taught without it.
         learnt: lines to learn from.
         steps: passes at most.
+        asked: how many of the clips, the first ones, are left out in turn; the others are always learnt from.
     """
-    each = [heard[min(i, len(heard) - 1)] for i in range(len(folds(clips)))]
+    sides = folds(clips[:asked])
+    always = list(range(asked, len(clips))) if asked is not None else []
+    each = [heard[min(i, len(heard) - 1)] for i in range(len(sides))]
     return [
-        Fold(taught(clips, mine, learnt, kept, steps), mine, out)
-        for (kept, out), mine in zip(folds(clips), each, strict=True)
+        Fold(taught(clips, mine, learnt, [*kept, *always], steps), mine, out)
+        for (kept, out), mine in zip(sides, each, strict=True)
     ]
 
 
@@ -128,7 +143,7 @@ def left_out(clips: Sequence[Clip], each: Sequence[Fold]) -> dict[tuple[str, int
 
 
 def live(clips: Sequence[Clip], each: Sequence[Fold], results: Mapping[str, Any]) -> dict[str, Any]:
-    """Return alerts on the pages and generators that were left out, heard one after the other as they come."""
+    """Set the alarm above genuine speech; return the alerts on pages and generators that were left out."""
     groups: dict[str, list[alarms.Heard]] = {}
     for fold in each:
         moments = fold.heard[CLEAN]
@@ -136,9 +151,11 @@ def live(clips: Sequence[Clip], each: Sequence[Fold], results: Mapping[str, Any]
         for name, speech in joined.items():
             said = alarms.judged(speech, fold.readout, results["calibration"], results["thresholds"])
             groups.setdefault(name, []).append(said)
-    found = alarms.alarms(groups, results["thresholds"])
     genuine = [said for name, all_ in groups.items() if name.startswith("genuine") for said in all_]
-    total = alarms.alarms({"genuine": genuine}, results["thresholds"]) if genuine else {}
+    levels = results["thresholds"]
+    levels["alert"] = alarms.quiet(genuine, levels)
+    found = alarms.alarms(groups, levels)
+    total = alarms.alarms({"genuine": genuine}, levels) if genuine else {}
     return {"by_group": found, **total, "spoof": alarms.soon(found)}
 
 
@@ -198,7 +215,7 @@ def _card(args: argparse.Namespace, results: Mapping[str, Any], size: int, start
     words = sys.argv[1:] if sys.argv[1:2] == ["train"] else ["train", "voice", *_spelled(args)]
     training = {
         "command": "truefeed " + shlex.join(Path(word).name if "/" in word else word for word in words),
-        "data": [line for folder in args.dataset for line in corpus.licences(folder)],
+        "data": [line for folder in (*args.dataset, *args.beside) for line in corpus.licences(folder)],
         "started_from": start.training.get("started_from", "the front end of another model"),
         "front": start.training.get("front", start.training),
         "results": results["left_out"],

