@@ -26,7 +26,7 @@ def server(tmp_path: Path) -> Iterator[MediaServer]:
     clip = media.write_clip(tmp_path / "clip.mp4", frames=125, gop=25, width=160, height=96, audio="aac")
     shutil.copy(clip, tmp_path / "download")
     media.ffmpeg("-i", clip, "-c", "copy", "-f", "mpegts", tmp_path / "stream")
-    served = MediaServer(tmp_path, clip)
+    served = MediaServer(tmp_path, clip, shown=4)
     yield served
     served.close()
 
@@ -34,7 +34,8 @@ def server(tmp_path: Path) -> Iterator[MediaServer]:
 def watched(url: str, options: SourceOptions | None = None) -> tuple[list[Frame], list[StateChange], CaptureStats]:
     """Watch to the end, as the pipeline does."""
     frames, states = [], []
-    with Capture(open_source(url, options)) as capture:
+    # Room for all: what is tested is when pictures come, not how busy the machine is.
+    with Capture(open_source(url, options), ring=200) as capture:
         while not isinstance(item := capture.poll(20), End):
             assert item is not None
             if isinstance(item, Frame):
@@ -48,12 +49,11 @@ def test_a_live_playlist_is_watched_as_a_camera_is_and_ends_where_it_says_so(ser
     frames, states, stats = watched(server.url("live.m3u8"))
     assert [state.state for state in states] == ["connecting", "online", "ended"]
     assert states[-1].detail == "end of the stream"
-    assert (stats.frames_read, stats.reconnects) == (100, 0)  # from the second last of three segments on
-    assert stats.dropped < 10  # a busy machine may lose one; all but three of a burst were lost
+    assert (stats.frames_read, stats.reconnects) == (75, 0)  # from the second last of four segments on
     assert np.diff([frame.t for frame in frames]).max() < 0.5
     assert not any(frame.discontinuity for frame in frames)
-    assert frames[-1].arrived - frames[0].arrived > 3  # paced, not in bursts
-    assert server.asked["vod1.ts"] == 1
+    assert frames[-1].arrived - frames[0].arrived > 2  # paced, not in bursts
+    assert server.asked["vod2.ts"] == 1
 
 
 def _state(capture: Capture) -> str:
@@ -69,7 +69,7 @@ def test_a_live_playlist_that_stops_growing_is_not_shown_again(server: MediaServ
     source = open_source(server.url("endless.m3u8"), options)
     with Capture(source) as capture, pytest.raises(SourceError, match="the playlist does not grow"):
         states += iter(lambda: _state(capture), "")
-    assert capture.stats.frames_read == 100
+    assert capture.stats.frames_read == 75
     # The stall time is shorter than a segment: only what is three times as late is missed.
     assert states[:4] == ["connecting", "online", "stalled", "retrying"]
 
@@ -88,7 +88,6 @@ def test_a_file_without_a_suffix_takes_its_time(server: MediaServer) -> None:
     frames, states, stats = watched(server.url("file/download"))
     assert states[-1].detail == "end of the stream"
     assert stats.frames_read == 125
-    assert stats.dropped < 10
     assert frames[-1].arrived - frames[0].arrived > 4
 
 
