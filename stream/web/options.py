@@ -20,7 +20,7 @@ def data_folder() -> Path:
 class Limits:
     """How much one visitor may ask for."""
 
-    file_bytes: int = 4 << 30
+    file_bytes: int = 4_000_000_000
     "Of one file."
     waiting: int = 500
     "Jobs that wait or run at a time."
@@ -34,6 +34,8 @@ class Limits:
     "Of one file that a worker writes."
     pixels: int = 120_000_000
     "Of one picture."
+    media_seconds: float = 6 * 3600.0
+    "Length of one film or sound."
     upload_hours: float = 24.0
     "An upload that nobody goes on with is forgotten after so long."
     requests: float = 40.0

@@ -46,7 +46,7 @@ def page(result: Mapping[str, Any], folder: Path, finished: float | None) -> str
 <p class="soft">{escape(say("report.title"))}</p>
 <div class="verdict {status}"><h1>{escape(say(*told["headline"]))}</h1><p>{escape(say(*told["note"]))}</p></div>
 <p class="soft">{escape(result["name"])}<br>{escape(say("report.made", {"date": stamp(finished) or ""}))}</p>
-{_looked(result)}{_pictures(result, folder)}{_scores(report)}{_models(result)}
+{_looked(result)}{_pictures(result, folder)}{_scores(report)}{_credentials(result)}{_models(result)}
 <h2>{escape(say("result.details.limits"))}</h2><ul>{"".join(_item(f"result.limit.{n}") for n in range(1, 5))}</ul>
 <p class="soft"><code>{escape(say("result.details.sha"))} {escape(result["sha256"])}</code><br>
 {escape(result["software"])}</p>
@@ -100,6 +100,18 @@ def _scores(report: Mapping[str, Any]) -> str:
     body = "".join(f"<tr><td>{escape(a)}<td>{percent(b)}<td>{escape(c)}<td>{escape(d)}</tr>" for a, b, c, d in rows)
     title = escape(say("result.details.scores"))
     return f"<h2>{title}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _credentials(result: Mapping[str, Any]) -> str:
+    told = result.get("credentials")
+    if not told:
+        return ""
+    lines = [say(f"result.credentials.{told['state']}")]
+    lines += [say("result.credentials.generated")] if told.get("generated") else []
+    facts = ("signer", "time", "generator")
+    lines += [f"{say(f'result.credentials.{name}')}: {told[name]}" for name in facts if told.get(name)]
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<h2>{escape(say('result.credentials'))}</h2><ul>{items}</ul>"
 
 
 def _models(result: Mapping[str, Any]) -> str:

@@ -111,6 +111,7 @@ class Runner:
             "memory": limits.memory,
             "written": limits.written_bytes,
             "pixels": limits.pixels,
+            "seconds": limits.media_seconds,
         }
         self._worker: _Process | None = None
         self._stop = threading.Event()

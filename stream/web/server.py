@@ -14,7 +14,7 @@ from typing import Any
 
 import uvicorn
 
-from ..errors import ConfigError, SourceError
+from ..errors import ConfigError, MissingExtraError, SourceError
 from ..sources import SourceOptions
 from ..types import StateChange
 from ..webrtc.arrival import Arrival
@@ -48,7 +48,6 @@ class WebServer:
         greet: takes the address of the first page, once it is open.
 
     Raises:
-        MissingExtraError: a package is absent.
         ConfigError: no token and no user, a wrong ICE server, a certificate or a folder that can't be used.
     """
 
@@ -77,7 +76,7 @@ class WebServer:
                 raise ConfigError(
                     f"--host {host}: set a token first (TRUEFEED_TOKEN), or anyone in the network may listen in"
                 )
-            self.call = Call(options, lambda event: self.services.hub.tell("call", "", event))
+            self.call = self._room(options)
         except BaseException:
             self.services.close()
             raise
@@ -90,11 +89,18 @@ class WebServer:
             replace(options, packets=True),
             web.limits.streams,
         )
-        self.name, self.results = self.call.name, self.call.results
+        self.name, self.results = "call", None if self.call is None else self.call.results
         self._loop: Loop | None = None
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._closed = False
+
+    def _room(self, options: SourceOptions) -> Call | None:
+        """Return the room of the calls; without aiortc there are none, only files and cameras."""
+        try:
+            return Call(options, lambda event: self.services.hub.tell("call", "", event))
+        except MissingExtraError:
+            return None
 
     @property
     def url(self) -> str:
@@ -110,19 +116,21 @@ class WebServer:
             raise SourceError(f"--host {self.host} --port {self.port}: {error.strerror or error}") from None
         self.port = listening.getsockname()[1]
         self._loop = Loop()
-        self.call.start(wake)
+        if self.call is not None:
+            self.call.start(wake)
         self.services.start()
         self._loop.call(self._serve(listening), _STARTING)
-        self.call.opened(f"{self.url}call")
+        if self.call is not None:
+            self.call.opened(f"{self.url}call")
         self._greet(self.url)
 
     def arrivals(self) -> list[Arrival]:
         """See `Room.arrivals`."""
-        return self.call.arrivals()
+        return [] if self.call is None else self.call.arrivals()
 
     def changes(self) -> list[StateChange]:
         """See `Room.changes`."""
-        return self.call.changes()
+        return [] if self.call is None else self.call.changes()
 
     def close(self) -> None:
         """See `Room.close`."""
@@ -130,7 +138,8 @@ class WebServer:
             return
         self._closed = True
         self.services.hub.close()
-        self.call.close()
+        if self.call is not None:
+            self.call.close()
         if self._loop is not None:
             with contextlib.suppress(TimeoutError):
                 self._loop.call(self._goodbye(), _LEAVING)
@@ -140,7 +149,7 @@ class WebServer:
     async def _serve(self, listening: socket.socket) -> None:
         routers = [
             stream_routes.router(self.services, self.streams, self.alerts),
-            call_routes.router(self.call, self.services.hub),
+            call_routes.router(self.call, self.services.hub) if self.call is not None else call_routes.absent(),
         ]
         app = application(self.services, routers)
         config = uvicorn.Config(

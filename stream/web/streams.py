@@ -80,6 +80,7 @@ class Streams(Sink):
     def start(self, wake: threading.Event) -> None:
         """See `Room.start`: take up what was watched when the last server ended."""
         self._wake = wake
+        self._alerts.end()
         for row in self._database.rows("SELECT * FROM streams ORDER BY seq"):
             if self.one(row["id"]) is None:
                 self._begin(row)
@@ -146,6 +147,7 @@ class Streams(Sink):
             return False
         if watched.source is not None:
             watched.source.gone.set()
+        self._alerts.end(key)
         self._hub.tell("stream", key, {"event": "stream-removed", "id": key})
         return True
 
@@ -174,6 +176,8 @@ class Streams(Sink):
         watched = self._about(source, change.participant)
         if watched is not None:
             watched.state, watched.detail = change.state, redact(change.detail)
+            if change.state == "ended":
+                self._alerts.end(watched.key)
             self._tell(watched)
 
     def verdict(self, verdict: Verdict, frame: Frame | None) -> None:

@@ -72,7 +72,13 @@ def verdict(result: Mapping[str, Any]) -> dict[str, Told]:
         return {"headline": ("verdict.nothing", {}), "note": ("note.nothing", {})}
     if not why:
         return {"headline": ("verdict.borderline", {}), "note": ("note.borderline", {})}
-    return {"headline": ("verdict.uncertain", {"why": why}), "note": ("note.uncertain", {})}
+    return {"headline": ("verdict.uncertain", {"why": _told(why, report)}), "note": ("note.uncertain", {})}
+
+
+def _told(why: Sequence[str], report: Mapping[str, Any]) -> list[str]:
+    """Say which of face and voice was there too briefly, where only one can have been."""
+    one = "voice" if report["kind"] == "audio" else "face" if report["voice_probability"] is None else None
+    return [f"{reason}-{one}" if reason == "too-short" and one else reason for reason in why]
 
 
 def _accused(report: Mapping[str, Any]) -> Told:

@@ -29,6 +29,7 @@ from ..scan.scanner import Job, judge
 from ..scoring.analyzer import Analyzer
 from ..scoring.models import Models
 from ..types import Report
+from .credentials import credentials
 from .recorder import Recorder
 from .scans import write_json
 
@@ -43,10 +44,11 @@ class Worker:
         models: the loaded models.
         out: takes the lines.
         pixels: most of one picture.
+        seconds: most of one film or sound.
     """
 
-    def __init__(self, models: Models, out: TextIO, pixels: int) -> None:
-        self._models, self._out, self._pixels = models, out, pixels
+    def __init__(self, models: Models, out: TextIO, pixels: int, seconds: float) -> None:
+        self._models, self._out, self._pixels, self._seconds = models, out, pixels, seconds
         self._parent = os.getppid()
 
     def run(self, task: Mapping[str, Any]) -> None:
@@ -55,8 +57,9 @@ class Worker:
         media, began = folder / task["media"], time.monotonic()
         self.tell("progress", share=0.0, stage="read")
         digest, size = _hash(media)
-        recorder = Recorder(self._models, seconds=_length(media), tell=self._progress)
-        report = self._judge(media, task["name"], recorder)
+        length = _length(media)
+        recorder = Recorder(self._models, seconds=length, tell=self._progress)
+        report = self._judge(media, task["name"], length, recorder)
         pictures = self._pictures(report, recorder, folder)
         told = line(_named(report, media, task["name"]))
         told["faces"] = [{k: v for k, v in face.items() if k != "heatmap"} for face in told["faces"]]
@@ -68,6 +71,7 @@ class Worker:
             "poster": pictures["poster"],
             "pictures": pictures,
             "looked_at": _looked_at(recorder),
+            "credentials": credentials(media),
             "models": [_model(engine) for engine in self._engines()],
             "software": f"truefeed {_version()}",
             "took": round(time.monotonic() - began, 2),
@@ -76,8 +80,10 @@ class Worker:
         write_json(folder / "result.json", result)
         self.tell("done")
 
-    def _judge(self, media: Path, name: str, recorder: Recorder) -> Report:
+    def _judge(self, media: Path, name: str, length: float | None, recorder: Recorder) -> Report:
         why = _too_large(media, self._pixels)
+        if length is not None and length > self._seconds:
+            why = f"{length / 3600:.1f} hours are more than the {self._seconds / 3600:g} allowed"
         found = Found(media, named=True, error=None if why is None else f"{media}: {why}")
         report = judge(found, self._models, Analyzer(self._models, source=name, observer=recorder))
         assert report is not None  # only files in folders can be left out
@@ -192,7 +198,7 @@ def main(words: list[str]) -> int:
     _restrict(settings["memory"], settings["written"])
     files = {key: Path(value) for key in ("model", "voice_model") if (value := settings.get(key))}
     job = Job(settings["engine"], settings["faces"], files.get("model"), files.get("voice_model"))
-    worker = Worker(job.load(), out, settings["pixels"])
+    worker = Worker(job.load(), out, settings["pixels"], settings["seconds"])
     worker.tell("ready")
     for task in sys.stdin:
         try:

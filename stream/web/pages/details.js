@@ -9,6 +9,8 @@ export function details(scan) {
   return h("details", { class: "card" }, h("summary", {}, t("result.details")),
     h("h3", {}, t("result.details.file")), facts(scan, result),
     scores(result.report),
+    notes(result.report),
+    credentials(result.credentials),
     h("h3", {}, t("result.details.models")), models(result),
     h("h3", {}, t("result.details.limits")), h("ul", {}, [1, 2, 3, 4].map((n) => h("li", {}, t(`result.limit.${n}`)))));
 }
@@ -21,6 +23,20 @@ function facts(scan, result) {
     pair("result.details.sha", code(result.sha256)),
     pair("result.details.origin", scan.origin === "upload" ? t("result.details.upload") : scan.origin),
     pair("result.details.checked", `${when(scan.finished)}, ${result.software}`));
+}
+
+function notes(report) {
+  const told = report.notes ?? [];
+  return told.length ? [h("h3", {}, t("result.details.notes")), h("ul", {}, told.map((note) => h("li", {}, note)))] : null;
+}
+
+function credentials(told) {
+  if (!told) return null;
+  const rows = ["signer", "time", "generator"].filter((key) => told[key]).map((key) => pair(`result.credentials.${key}`, told[key]));
+  if (told.actions?.length) rows.push(pair("result.credentials.actions", told.actions.join(", ")));
+  return [h("h3", {}, t("result.credentials")), h("p", {}, t(`result.credentials.${told.state}`)),
+    told.generated ? h("p", {}, h("b", {}, t("result.credentials.generated"))) : null,
+    rows.length ? h("dl", {}, rows) : null, h("p", { class: "soft" }, t("result.credentials.note"))];
 }
 
 function scores(report) {

@@ -91,7 +91,7 @@ class Tile {
     this.element = h("article", { class: "card tile", "data-id": stream.id },
       h("div", { class: "stage" }, this.canvas, this.pill),
       h("div", { class: "stack tight" },
-        h("div", { class: "row between" }, h("h3", {}, stream.name), h("span", { class: "row" }, this.badge,
+        h("div", { class: "row between" }, h("h2", { class: "h3" }, stream.name), h("span", { class: "row" }, this.badge,
           h("button", { class: "plain small", type: "button", "aria-label": label, title: label, onclick: () => this.remove() }, icon("trash")))),
         h("p", { class: "soft small" }, h("code", {}, stream.url)), this.line, this.what, this.detail));
     this.loop();
@@ -129,7 +129,7 @@ class Tile {
     context.drawImage(image, 0, 0);
     const zoom = image.width / (verdict.width || image.width);
     for (const face of verdict.faces ?? []) {
-      box(context, face.box.map((value) => value * zoom), percent(face.fake), COLOURS[face.status] ?? COLOURS.none);
+      box(context, face.box.map((value) => value * zoom), percent(face.fake), COLOURS[face.status] ?? COLOURS.none, canvas.width / (canvas.clientWidth || canvas.width));
     }
     image.close();
     this.verdict(verdict);
@@ -137,7 +137,7 @@ class Tile {
 
   verdict(verdict) {
     this.badge.className = `badge ${verdict.status}`;
-    this.badge.replaceChildren(icon(verdict.status), t(`live.status.${verdict.status}`), verdict.fake === null ? "" : ` ${percent(verdict.fake)}`);
+    this.badge.replaceChildren(icon(verdict.status), t(`live.status.${verdict.status}`));
     this.what.textContent = verdict.status === "uncertain" ? reasons(verdict.reasons) : "";
     this.past.push(verdict.fake);
     if (this.past.length > HISTORY) this.past.shift();

@@ -139,23 +139,23 @@ function boxes(canvas, media, track, at) {
   }
 }
 
-/** Draw a box with a label above it. */
-export function box(context, [left, top, right, bottom], label, colour) {
-  context.lineWidth = 5;
+/** Draw a box with a label above it; `size` is the width of a pixel of the page. */
+export function box(context, [left, top, right, bottom], label, colour, size = 1) {
+  context.lineWidth = 5 * size;
   context.strokeStyle = "rgb(0 0 0 / 45%)";
   context.beginPath();
-  context.roundRect(left, top, right - left, bottom - top, 8);
+  context.roundRect(left, top, right - left, bottom - top, 8 * size);
   context.stroke();
-  context.lineWidth = 2.5;
+  context.lineWidth = 2.5 * size;
   context.strokeStyle = colour;
   context.stroke();
-  context.font = "600 13px system-ui, sans-serif";
-  const width = context.measureText(label).width + 14;
-  const y = top > 28 ? top - 27 : bottom + 5;
+  context.font = `600 ${13 * size}px system-ui, sans-serif`;
+  const width = context.measureText(label).width + 14 * size;
+  const y = top > 28 * size ? top - 27 * size : bottom + 5 * size;
   context.fillStyle = colour;
   context.beginPath();
-  context.roundRect(left - 1, y, width, 22, 6);
+  context.roundRect(left - size, y, width, 22 * size, 6 * size);
   context.fill();
   context.fillStyle = "#14171b";
-  context.fillText(label, left + 6, y + 15.5);
+  context.fillText(label, left + 6 * size, y + 15.5 * size);
 }

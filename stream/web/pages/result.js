@@ -79,18 +79,20 @@ async function finished(main, scan) {
   const kind = result.report.kind;
   let seek = null;
   if (result.report.status !== "error") {
-    if (kind === "image") main.append(picture(scan, track));
+    if (kind === "image") add(main, picture(scan, track));
     else {
       const shown = player(scan, track);
       main.append(shown.element);
       seek = shown.seek;
       ends.push(shown.end);
     }
-    main.append(faceCards(scan, track, seek));
+    add(main, faceCards(scan, track, seek));
   }
-  main.append(looked(result), details(scan), actions(main, scan));
+  add(main, looked(result), details(scan), actions(main, scan));
   return ends;
 }
+
+const add = (main, ...parts) => main.append(...parts.filter(Boolean));
 
 function answer(scan, headline, note) {
   const status = scan.status ?? "error";

@@ -31,12 +31,26 @@ def router(call: Call, hub: Hub) -> APIRouter:
     return api
 
 
-def _page(api: APIRouter, call: Call, hub: Hub) -> None:
+def absent() -> APIRouter:
+    """Return what is answered where calls can't be had."""
+    api = APIRouter()
+
     @api.get("/call", include_in_schema=False)
     def page() -> Response:
+        return answer(refusal(501, "calls need aiortc: pip install 'truefeed[webrtc]'"))
+
+    return api
+
+
+def _page(api: APIRouter, call: Call, hub: Hub) -> None:
+    @api.get("/call", include_in_schema=False)
+    def page(request: Request) -> Response:
+        who = request.state.who
         text = _read("call.html").replace("/*STYLE*/", _read("call.css"))
         text = text.replace("/*SCRIPT*/", _read("tile.js") + _read("links.js") + _read("call.js"))
-        text = text.replace("__TOKEN_NEEDED__", "true" if call.options.token else "false")
+        # Whoever has signed in needs no token; changes then carry what stands for the session.
+        text = text.replace("__TOKEN_NEEDED__", "true" if call.options.token and who is None else "false")
+        text = text.replace("__CSRF__", (who.csrf if who is not None else None) or "")
         nonce = secrets.token_urlsafe(12)
         headers = {"Content-Security-Policy": _SAFE.format(nonce)}
         return Response(text.replace("__NONCE__", nonce), media_type="text/html", headers=headers)

@@ -1,5 +1,5 @@
 // Joining: camera and microphone to truefeed (WHIP), and to the others in the call (links.js).
-const tokenNeeded = __TOKEN_NEEDED__, tiles = new Map(), people = new Map();
+const tokenNeeded = __TOKEN_NEEDED__, csrf = "__CSRF__", tiles = new Map(), people = new Map();
 let pc = null, stream = null, resource = null, me = null, links = null, socket = null, wait = 1000, retry = 0, reading = false;
 $("host").textContent = location.host;
 $("tokenrow").hidden = !tokenNeeded;
@@ -10,7 +10,7 @@ $("leave").onclick = () => leave("");
 $("camera").onclick = camera;
 $("mic").onclick = () => { for (const track of stream.getAudioTracks()) { track.enabled = !track.enabled; pressed($("mic"), "Microphone", track.enabled); } };
 addEventListener("pagehide", () => leave(""));
-const auth = more => ({...(tokenNeeded ? {Authorization: "Bearer " + $("token").value} : {}), ...more});
+const auth = more => ({...(tokenNeeded ? {Authorization: "Bearer " + $("token").value} : {}), ...(csrf ? {"X-CSRF-Token": csrf} : {}), ...more});
 const PICTURE = {width: {ideal: 1280}, height: {ideal: 720}, frameRate: {ideal: 30}};
 
 async function join() {

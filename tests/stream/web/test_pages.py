@@ -51,14 +51,14 @@ def page(browser: Any, web: Web) -> Iterator[Any]:
     context = browser.new_context(base_url=web.root, viewport={"width": 1200, "height": 900})
     page = context.new_page()
     page.set_default_timeout(60_000)
-    page.on("console", lambda message: wrong.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on(
         "request", lambda ask: wrong.append(ask.url) if not ask.url.startswith((web.root, "blob:", "data:")) else None
     )
     yield page
     context.close()
-    assert wrong == []
+    assert [one for one in wrong if "net::ERR_FAILED" not in one] == []  # which a test breaks off on purpose
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +127,7 @@ def test_several_at_once_are_listed_on_the_first_page(page: Any, files: dict[str
 def test_a_file_that_is_dropped_or_pasted(page: Any) -> None:
     page.goto("/")
     for event in ("drop", "paste"):
+        page.wait_for_selector(".drop")
         page.evaluate(
             """async (event) => {
                 const canvas = new OffscreenCanvas(60, 60);
