@@ -82,7 +82,7 @@ def options_of(stream: StreamSettings, settings: WatchSettings) -> SourceOptions
         token=stream.token,
         ice_servers=tuple(stream.ice_server),
         relay_only=stream.relay_only,
-        packets=settings.evidence is not None,
+        packets=(stream.evidence or settings.evidence) is not None,
     )
 
 

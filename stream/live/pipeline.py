@@ -13,7 +13,7 @@ from ...engines import Engine
 from ..config.settings import StreamSettings
 from ..errors import ScoringError
 from ..scoring.alarm import Alarm, AlarmSettings
-from ..scoring.analyzer import Analyzer
+from ..scoring.analyzer import Analyzer, ScoreSettings
 from ..scoring.models import Models
 from ..sinks.base import NOTHING, Sink
 from ..sources import Reporting
@@ -63,7 +63,7 @@ class Line:
         "Why it ended before its time."
         self.ended = False
         self.capture = capture
-        self._analyzer = Analyzer(models, source=name)
+        self._analyzer = Analyzer(models, source=name, settings=ScoreSettings(history=False))
         self._alarm = alarm
         self._sink, self._seconds = sink, seconds
         self._voice: VoiceVerdict | None = None
@@ -72,7 +72,6 @@ class Line:
         self._failures: Counter[type[Frame | AudioChunk]] = Counter()
         self._gap = self._summed = False
         self._state: StreamState = "connecting"
-        self._seen_video = False
         self._started = self._stopped = self._reported = time.monotonic()
 
     def start(self) -> None:
@@ -140,7 +139,6 @@ class Line:
     def _frame(self, frame: Frame) -> None:
         if self._over(frame.t):
             return
-        self._seen_video = True
         if self._gap and not frame.discontinuity:
             frame = replace(frame, discontinuity=True)
         self._gap = False
@@ -163,7 +161,7 @@ class Line:
             return
         self._failures.pop(AudioChunk, None)
         self._voice = voice
-        if self._seen_video or self._over(voice.t):
+        if self._analyzer.seen_video or self._over(voice.t):
             return
         # A source without a picture has no next verdict that the voice could join.
         self._tell(self._analyzer.voice_only(voice), None)

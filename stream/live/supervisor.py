@@ -14,7 +14,7 @@ from ..scoring.models import Models
 from ..signals import Interrupt
 from ..sinks.base import Sink
 from ..sources import Source
-from ..sources.capture import Capture
+from ..sources.capture import PREROLL, Capture
 from .outputs import Outputs
 from .pipeline import Line, alarm_settings
 from .room import Room
@@ -53,7 +53,8 @@ class Desk:
         """Make the line of a source; it is not started. Raises ConfigError where its files can't be written."""
         alarm = alarm_settings(self._models.face_window, stream)
         voice = alarm_settings(self._models.voice, stream) if self._models.voice is not None else None
-        capture = Capture(source, wake=self._wake)
+        kept = (stream.evidence or self._settings.evidence) is not None
+        capture = Capture(source, preroll=PREROLL if kept else 0.0, wake=self._wake)
         sink = self._outputs.sink(name, stream, self._models, alarm, capture, results)
         line = Line(
             name,

@@ -44,6 +44,8 @@ class ScoreSettings:
     "Most faces scored in one frame; where there are more, they take turns."
     memory: float = MEMORY
     "See truefeed.stream.scoring.smoothing, s."
+    history: bool = True
+    "What was found is gathered for a summary; a live source, of which nobody asks one, has no need of it."
     follow: FollowSettings = field(default_factory=FollowSettings)
     tracks: TrackSettings = field(default_factory=TrackSettings)
 
@@ -90,7 +92,8 @@ class Analyzer:
         self._subjects: dict[int, _Subject] = {}
         self._recent = Recent()
         self._history = History()
-        self._seen_video = False
+        self.seen_video = False
+        "Whether there was a picture at all."
         self._voices: deque[VoiceVerdict] = deque(maxlen=8)
         self._voice_record = VoiceRecord()
         self._voice_thresholds = Calibration.of(models.voice.card if models.voice else None).thresholds
@@ -112,7 +115,7 @@ class Analyzer:
         Raises:
             EngineError: a model failed.
         """
-        self._seen_video = True
+        self.seen_video = True
         if frame.discontinuity:
             self._reset_video()
         self._recent.push(frame.t, frame.image)
@@ -142,7 +145,8 @@ class Analyzer:
         verdict = self._listener.push(chunk)
         if verdict is not None:
             self._voices.append(verdict)
-            self._voice_record.add(verdict)
+            if self.settings.history:
+                self._voice_record.add(verdict)
         self._observer.audio(chunk, verdict)
         return verdict
 
@@ -194,9 +198,9 @@ class Analyzer:
         return summarize(history, self._scorer, self._limits, self._thresholds, still=True, wholes=wholes)
 
     def summary(self) -> Summary:
-        """Return what is thought of all that was seen and heard so far."""
+        """Return what is thought of all that was seen and heard so far; needs `ScoreSettings.history`."""
         voice = self.voice()
-        summary = summarize(self._history, self._scorer, self._limits, self._thresholds, voice, video=self._seen_video)
+        summary = summarize(self._history, self._scorer, self._limits, self._thresholds, voice, video=self.seen_video)
         return summary if summary.faces else replace(summary, timeline=self._voice_record.timeline())
 
     def voice(self) -> VoiceVerdict | None:
@@ -245,7 +249,8 @@ class Analyzer:
             subject = self._subjects[track.id]
             subject.scored = frame.t
             weight = subject.belief.add(frame.t, float(logit), why)
-            self._history.add(frame.t, track.id, float(logit), weight, why)
+            if self.settings.history:
+                self._history.add(frame.t, track.id, float(logit), weight, why)
 
     def _motion(self, t: float, turn: Sequence[Track]) -> Floats:
         """Return (n, COLUMNS) how each face moves beside its head, where that is due and can be known."""

@@ -14,6 +14,8 @@ from .base import Item, Source
 from .packet_buffer import Packet, PacketRing
 from .ring_buffer import Ring
 
+PREROLL = 10.0
+"Compressed packets kept for evidence, s."
 LIVE_FRAMES = 3
 "The newest picture matters; room for a hiccup of a tenth of a second, no more."
 FILE_FRAMES = 8
@@ -67,12 +69,12 @@ class Capture:
     Args:
         source: read until it ends or `stop` is called.
         ring: pictures held; by default 3 of a live source and 8 of a file.
-        preroll: compressed packets are kept for so long, s.
+        preroll: compressed packets are kept for so long, s; 0 = none is.
         wake: set whenever there is something to poll, so that one thread can serve many captures.
     """
 
     def __init__(
-        self, source: Source, *, ring: int | None = None, preroll: float = 10.0, wake: threading.Event | None = None
+        self, source: Source, *, ring: int | None = None, preroll: float = PREROLL, wake: threading.Event | None = None
     ) -> None:
         self.source = source
         self.packets = PacketRing(preroll)
@@ -198,7 +200,8 @@ class Capture:
 
     def _accept(self, item: Item) -> None:
         if isinstance(item, Packet):
-            self.packets.put(item)
+            if self.packets.seconds > 0:
+                self.packets.put(item)
             return
         self._count += 1
         if isinstance(item, Frame):

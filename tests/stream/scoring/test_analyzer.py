@@ -115,6 +115,16 @@ def test_many_faces_take_turns(models: Models) -> None:
     assert max(counts) - min(counts) <= 1
 
 
+def test_what_nobody_asks_a_summary_of_gathers_nothing_and_scores_alike(models: Models) -> None:
+    pictures = list(clip(BRIGHT, 32))
+    live = Analyzer(models, source="x", settings=ScoreSettings(history=False))
+    verdicts = feed(live, frames(pictures))
+    assert [v.fake for v in verdicts] == [v.fake for v in feed(Analyzer(models, source="x"), frames(pictures))]
+    assert live.logits() == {}
+    assert live.summary().faces == ()
+    assert live.seen_video
+
+
 def test_a_swap_in_mid_stream_shows_and_fades(models: Models) -> None:
     pictures = [*clip(DARK, 32), *clip(BRIGHT, 112), *clip(DARK, 128)]
     verdicts = feed(Analyzer(models, source="x"), frames(pictures, fps=16))

@@ -97,6 +97,14 @@ def test_threaded_reading_gives_the_same_as_direct_reading(clip: Path) -> None:
     assert all(np.array_equal(a.image, b.image) and a.bitrate_kbps == b.bitrate_kbps for a, b in pairs)
 
 
+@pytest.mark.parametrize("preroll", [0.0, 10.0])
+def test_packets_are_kept_where_they_are_asked_for(clip: Path, preroll: float) -> None:
+    with Capture(open_source(str(clip), FAST), preroll=preroll) as capture:
+        while not isinstance(capture.poll(10), End):
+            pass
+        assert bool(capture.packets.snapshot()) == (preroll > 0)
+
+
 def test_real_time_pace_takes_the_time_of_the_media(clip: Path) -> None:
     started = time.monotonic()
     items, _ = read(clip, SourceOptions(pace="realtime"))
