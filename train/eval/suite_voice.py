@@ -26,7 +26,9 @@ def measure(data: Path, folds: Path | None, err: TextIO) -> Result:
     """
     del data, err
     if folds is None:
-        raise ConfigError("the voices' part of the suite needs --folds DIR, with the result cards of truefeed train voice")
+        raise ConfigError(
+            "the voices' part of the suite needs --folds DIR, with the result cards of truefeed train voice"
+        )
     rows: list[Row] = []
     for name in VOICES:
         path = folds / f"voice-{name}.json"
