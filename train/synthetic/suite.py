@@ -157,6 +157,8 @@ def as_shipped(said: Sequence[Said]) -> list[Row]:
                 and (s.still.generator == generator or (not s.still.fake and s.still.road == road))
             ]
             labels = np.array([int(s.still.fake) for s in mine])
+            if len(set(labels.tolist())) < 2:
+                continue
             people = np.array([s.still.person for s in mine])
             called = np.array([s.status == "fake" for s in mine])
             for name, scores in (

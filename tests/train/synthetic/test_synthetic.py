@@ -43,7 +43,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for folder, count, generator, channel in (*groups, ("real/other", 4, "", None)):
         (root / "faces" / folder).mkdir(parents=True)
         for number in range(count):
-            image = cv2.resize(portrait(), (160, 160), interpolation=cv2.INTER_AREA) * rng.uniform(0.6, 1.1)
+            image = cv2.resize(portrait(), (320, 320), interpolation=cv2.INTER_AREA) * rng.uniform(0.6, 1.1)
             if channel is not None:
                 image[..., channel] *= 1.6
             name = f"{folder}/{number}.png"
