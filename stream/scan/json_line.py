@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from ..types import Report
 
+_MORE = ("unreadable", "tracks", "notes", "error")
+_ALWAYS = tuple(field.name for field in fields(Report) if field.name not in _MORE)
+
 
 def line(report: Report) -> dict[str, Any]:
     """Return the report as the object of its JSON line; the keys and their order are a contract."""
-    told: dict[str, Any] = {
-        "path": report.path,
-        "kind": report.kind,
-        "status": report.status,
-        "fake_probability": report.fake_probability,
-        "voice_probability": report.voice_probability,
-        "reasons": report.reasons,
-        "faces": report.faces,
-        "timeline": report.timeline,
-        "seconds": report.seconds,
-        "model": report.model,
-    }
+    told: dict[str, Any] = {name: getattr(report, name) for name in _ALWAYS}
     # Only where there is something to tell.
     more = {
         "unreadable": report.unreadable if report.notes else None,

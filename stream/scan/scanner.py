@@ -120,16 +120,16 @@ def _animation(path: Path, analyzer: Analyzer) -> float | None:
 
 def _report(path: Path, kind: Kind, summary: Summary, seconds: float | None, models: Models) -> Report:
     return Report(
-        redact(str(path)),
-        kind,
-        summary.status,
-        _rounded(summary.fake, 4),
-        _rounded(summary.voice, 4),
-        summary.reasons,
-        summary.faces,
-        summary.timeline,
-        _rounded(seconds, 3),
-        _identity(models, sound=kind == "audio", still=kind == "image"),
+        path=redact(str(path)),
+        kind=kind,
+        status=summary.status,
+        fake_probability=_rounded(summary.fake, 4),
+        voice_probability=_rounded(summary.voice, 4),
+        reasons=summary.reasons,
+        faces=summary.faces,
+        timeline=summary.timeline,
+        seconds=_rounded(seconds, 3),
+        model=_identity(models, sound=kind == "audio", still=kind == "image"),
     )
 
 

@@ -30,15 +30,15 @@ from typing import Any, Literal
 import numpy as np
 
 from ...engines import Card, Engine
+from ..calibration import STILL_FAKE_AT, Calibration
 from ..faces.align import crop_inside, face_px
-from ..faces.quality import judge
 from ..types import FaceVerdict, Floats, Image, Status
 from .face_scorer import blob
 from .fusion import doubtful
 from .models import card_of
 
-FAKE_AT, REAL_AT, LEAST_PX = 0.9, 0.3, 64.0
-"Where the card names none: thresholds of status, and the least side of a face, px."
+LEAST_PX = 64.0
+"Least side of a face where the card names none, px."
 Evidence = Literal["manipulated", "synthesised"]
 _BEYOND, _SHORTER = 1.0, 3.0
 "Log-odds by which the evidence of manipulation in one picture has to exceed `fake`; the factor on what it is short."
@@ -77,7 +77,7 @@ class StillScorer:
 
     def judge(self, logit: float) -> Synthesis:
         """Calibrate a logit and compare it with the card's thresholds."""
-        return synthesis(logit, self.card.calibration, *thresholds(self.card.thresholds))
+        return synthesis(logit, Calibration.of(self.card, STILL_FAKE_AT))
 
 
 def views(image: Image, points: Floats, card: Card) -> list[Image]:
@@ -86,16 +86,10 @@ def views(image: Image, points: Floats, card: Card) -> list[Image]:
     return [crop_inside(image, points, card.input_size[0], scale) for scale in scales]
 
 
-def thresholds(said: Any) -> tuple[float, float]:  # noqa: ANN401 - a card's mapping
-    """Return the least probability of `fake` and the greatest of `real`."""
-    return float(said.get("fake", FAKE_AT)), float(said.get("real", REAL_AT))
-
-
-def synthesis(logit: float, calibration: tuple[float, float], fake_at: float, real_at: float) -> Synthesis:
-    """Return what a logit means under a calibration and thresholds."""
-    a, b = calibration
-    p = float(1 / (1 + np.exp(-np.clip(a * logit + b, -30, 30))))
-    return Synthesis(p, judge(p, (), fake_at, real_at)[0])
+def synthesis(logit: float, calibration: Calibration) -> Synthesis:
+    """Return what a logit means."""
+    p = calibration.probability(logit)
+    return Synthesis(p, calibration.status(p))
 
 
 def join(manipulated: FaceVerdict, synthesised: Synthesis, fake_at: float, real_at: float) -> FaceVerdict:

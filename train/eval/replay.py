@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...engines import Card
-from ...stream.calibration import FAKE_AT, REAL_AT, Calibration, sigmoid
+from ...stream.calibration import FAKE_AT, REAL_AT, STILL_FAKE_AT, Calibration, sigmoid
 from ...stream.config.settings import StreamSettings
 from ...stream.faces.quality import judge
 from ...stream.live.pipeline import alarm_settings
 from ...stream.scoring.alarm import Alarm, AlarmSettings
 from ...stream.scoring.fusion import fuse
 from ...stream.scoring.models import Models
-from ...stream.scoring.synthetic_scorer import join, synthesis, thresholds
+from ...stream.scoring.synthetic_scorer import join, synthesis
 from ...stream.types import FaceVerdict, Status, Verdict, VoiceVerdict
 
 _NOWHERE = (0.0, 0.0, 0.0, 0.0)
@@ -32,8 +32,8 @@ class Judgement:
     real_at: float = REAL_AT
     alarm: AlarmSettings = field(default_factory=AlarmSettings)
     voice_alarm: AlarmSettings | None = None
-    still: tuple[tuple[float, float], float, float] | None = None
-    "Of the model of synthesised faces: Platt (a, b), and the thresholds of fake and real."
+    still: Calibration | None = None
+    "Of the model of synthesised faces."
 
     @classmethod
     def of(cls, models: Models) -> Judgement:
@@ -44,7 +44,7 @@ class Judgement:
         return cls(
             *(said.a, said.b, *said.thresholds),
             alarm_settings(models.face_window, StreamSettings("")),
-            still=None if whole is None else (whole.calibration, *thresholds(whole.thresholds)),
+            still=None if whole is None else Calibration.of(whole, STILL_FAKE_AT),
         )
 
     def probability(self, logit: float) -> float:
@@ -60,7 +60,7 @@ class Judgement:
         verdict = FaceVerdict(int(number), fake, status, reasons, _NOWHERE)
         if self.still is None or not whole or whole[0] is None:
             return verdict
-        return join(verdict, synthesis(float(whole[0]), *self.still), self.fake_at, self.real_at)
+        return join(verdict, synthesis(float(whole[0]), self.still), self.fake_at, self.real_at)
 
 
 @dataclass(frozen=True, slots=True)

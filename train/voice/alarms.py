@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...stream.calibration import sigmoid
 from ...stream.scoring.fusion import fuse
 from ...stream.types import Alert, Floats, Status, Verdict, VoiceVerdict
 from ..common.metrics import rate_interval
@@ -25,11 +26,11 @@ def judged(
     moments: Floats, readout: Readout, calibration: tuple[float, float], thresholds: Mapping[str, float]
 ) -> Heard:
     """Return what the live path would say second by second of speech without a pause, given its moments (n, D)."""
-    said, (a, b), even = [], calibration, even_at(calibration)
+    said, even = [], even_at(calibration)
     for end in range(1, len(moments) + 1):
         window = moments[max(0, end - round(WINDOW)) : end]
         logit = float(weighed(readout.logits(row(window.mean(0, keepdims=True))), len(window), even)[0])
-        fake = float(1 / (1 + np.exp(-np.clip(a * logit + b, -30, 30))))
+        fake = sigmoid(logit, calibration)
         status: Status = "fake" if fake >= thresholds["fake"] else "real" if fake <= thresholds["real"] else "uncertain"
         reasons = (("too-short",) if end < 2 else ()) + (("borderline",) if status == "uncertain" else ())
         voice = VoiceVerdict(float(end), fake, "uncertain" if reasons else status, reasons, float(len(window)))
