@@ -36,7 +36,7 @@ def command(arguments: argparse.Namespace) -> int:
     web = replace(web, evidence=settings.evidence)
 
     def greet(url: str) -> None:
-        if settings.verbosity >= 0:
+        if settings.verbosity > 0 or (settings.verbosity == 0 and not settings.json):
             sys.stderr.write(f"truefeed: open {url} in a browser\n")
             sys.stderr.flush()
 
