@@ -30,7 +30,7 @@ SECONDS, FAKE_FROM, FAKE_TO = 34, 8, 19
 CENTRE = (225.0, 135.0)
 "What the camera looks at, px of the portrait."
 _LOOK = 4
-"Seed of the manipulation: one that the shipped model sees. It misses others; docs/face-model.md counts how many."
+"Seed of the manipulation: one that the shipped model sees. It misses others; docs/face-model.md tells how many."
 _TREMBLE = 0.4
 "How unsteadily the manipulated face is placed from frame to frame, px of the portrait, as generators do."
 

@@ -13,7 +13,7 @@ from truefeed.stream.config import settings
 from truefeed.stream.faces.quality import REASONS
 
 ROOT = Path(__file__).parents[1]
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 README = DOCS[0].read_text()
 
 
