@@ -437,7 +437,8 @@ def test_a_name_that_cannot_be_encoded_is_shown_with_a_replacement_sign(
     code, events, err = _watch(capsys, odd, *words)
     assert (code, err) == (0, "")
     assert {e["source"] for e in events} == {f"{tmp_path}/caf\ufffd.mp4"}
-    (raised,) = _of(events, "alert")
+    raised, cleared = _of(events, "alert")
+    assert (cleared["raised"], cleared["detail"]) == (False, "the source has ended")
     (folder,) = kept.iterdir()
     assert os.fsencode(raised["evidence"]) == os.fsencode(folder)  # a JSON escape keeps the path whole
     about = json.loads((folder / "alert.json").read_text("utf-8"))
