@@ -68,7 +68,16 @@ def table(rows: Sequence[Row], *, called: bool = False) -> str:
     lines = [["", "genuine", "fakes", "AUC (95%)", "genuine called fake", "fakes called fake", ""]]
     for row in rows:
         shares = _percent(row.called_fake_genuine), _percent(row.called_fake_fake)
-        lines.append([_name(row), str(row.n_genuine or ""), str(row.n_fake or ""), _area(row), *shares, row.note])
+        lines.append(
+            [
+                _name(row),
+                str(row.n_genuine or ""),
+                str(row.n_fake or ""),
+                _area(row),
+                *shares,
+                re.sub(r"(?<=before )0(?=\.)", "", row.note),
+            ]
+        )
     return _markdown(_without_empty(lines))
 
 
@@ -79,6 +88,8 @@ def _by_condition(rows: Sequence[Row], called: bool) -> list[list[str]]:
         of = {row.condition: row for row in rows if row.group == group}
         most = max(of.values(), key=lambda row: row.n_genuine + row.n_fake)
         cells = [(_called(of[c]) if called else _area(of[c])) if c in of else "" for c in conditions]
+        if not any(cells):
+            continue
         lines.append([_name(most), str(most.n_genuine or ""), str(most.n_fake or ""), *cells])
     return _without_empty(lines)
 

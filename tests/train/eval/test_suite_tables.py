@@ -26,7 +26,7 @@ def test_a_marked_table_is_made_of_the_rows_of_its_measure(tmp_path: Path) -> No
         "<!-- table face: left out -->",
         "| | genuine | fakes | AUC (95%) | genuine called fake | |",
         "|---|---|---|---|---|---|",
-        "| MoCha (text to video) | 4 | 2 | .625 (.50 to 1.00) | 25.0% | before 0.5 |",
+        "| MoCha (text to video) | 4 | 2 | .625 (.50 to 1.00) | 25.0% | before .5 |",
         "<!-- end -->",
         "after",
     ]
