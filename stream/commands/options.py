@@ -47,7 +47,7 @@ _SCAN = """\
 examples:
   truefeed scan interview.mp4
   truefeed scan evidence/ --json > results.jsonl
-  truefeed scan evidence/ --report results.html --jobs 4
+  truefeed scan evidence/ --report results.html --csv results.csv --jobs 4
   truefeed scan portrait.jpg --explain heatmaps/ --report portrait.html
   truefeed scan -- -odd-name.mp4                 a name that starts with a dash
 
@@ -241,6 +241,9 @@ def _scan(command: argparse.ArgumentParser) -> None:
     _json(command, "print one JSON line a file on stdout")
     command.add_argument(
         "--report", type=_as(path), metavar="FILE.html", help="also write a page to read and to pass on"
+    )
+    command.add_argument(
+        "--csv", type=_as(path), metavar="FILE.csv", help="also write a table, a row a file, for a spreadsheet"
     )
     command.add_argument(
         "--explain", type=_as(path), metavar="DIR", help="keep a heat map of each face there: where the evidence lies"

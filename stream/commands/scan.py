@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from ..atomic import write_text
 from ..errors import ConfigError, SourceError
@@ -17,6 +17,7 @@ from ..scan.html_report import EVIDENCE, page
 from ..scan.json_line import line
 from ..scan.probe import walk
 from ..scan.scanner import Job, judge_all
+from ..scan.table import Table
 from ..signals import exits_on_sigterm
 from ..sinks.jsonl import dumps
 from ..sinks.text import percent, words
@@ -28,9 +29,7 @@ _NOTHING = "nothing to judge: no video, picture or sound"
 def command(arguments: argparse.Namespace) -> int:
     """Run `truefeed scan`; returns 1 where some file failed or there was nothing to judge, else 0."""
     given = vars(arguments)
-    target: Path | None = given.get("report")
-    if target is not None and not target.absolute().parent.is_dir():
-        raise ConfigError(f"--report {target}: there is no such folder")
+    kept = _Kept(given)
     explain: Path | None = given.get("explain")
     if explain is not None:
         _folder(explain)
@@ -43,20 +42,13 @@ def command(arguments: argparse.Namespace) -> int:
     )
     files = list(walk(arguments.paths))
     progress = _Progress(sys.stderr, len(files), quiet=given.get("quiet", False), lines=arguments.json)
-    reports: list[Report] = []
-    try:
-        with exits_on_sigterm():
-            for report in judge_all(files, job, jobs=given.get("jobs", 1)):
-                with progress.step(report):
-                    if report is not None:
-                        if target is not None:
-                            reports.append(report)
-                        sys.stdout.write((dumps(line(report)) if arguments.json else text(report)) + "\n")
-                        sys.stdout.flush()
-    finally:
-        # Whoever stops a long scan keeps what was found.
-        if target is not None and reports:
-            _write(target, page(reports, made=time.strftime("%Y-%m-%d %H:%M %Z")))
+    with kept, exits_on_sigterm():
+        for report in judge_all(files, job, jobs=given.get("jobs", 1)):
+            with progress.step(report):
+                if report is not None:
+                    kept.add(report)
+                    sys.stdout.write((dumps(line(report)) if arguments.json else text(report)) + "\n")
+                    sys.stdout.flush()
     progress.end()
     return 0 if progress.judged and not progress.failed else 1
 
@@ -84,12 +76,45 @@ def _folder(explain: Path) -> None:
         raise ConfigError(f"--explain {explain}: {(error.strerror or 'cannot be made').lower()}") from None
 
 
-def _write(target: Path, text: str) -> None:
-    """Write at once or not at all: a page cut in two would look like a finding."""
+class _Kept:
+    """The files that --report and --csv name, written at the end; whoever stops a long scan keeps what was found."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._page: Path | None = given.get("report")
+        self._csv: Path | None = given.get("csv")
+        for option, target in (("--report", self._page), ("--csv", self._csv)):
+            if target is not None and not target.absolute().parent.is_dir():
+                raise ConfigError(f"{option} {target}: there is no such folder")
+            if target is not None and target.is_dir():
+                raise ConfigError(f"{option} {target}: this is a folder; name a file")
+        self._reports: list[Report] = []
+        self._table = Table()
+
+    def add(self, report: Report) -> None:
+        """Keep a report, where somebody wants it."""
+        if self._page is not None:
+            self._reports.append(report)
+        if self._csv is not None:
+            self._table.add(report)
+
+    def __enter__(self) -> _Kept:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        try:
+            if self._csv is not None and self._table.rows:
+                _write("--csv", self._csv, self._table.text())
+        finally:
+            if self._page is not None and self._reports:
+                _write("--report", self._page, page(self._reports, made=time.strftime("%Y-%m-%d %H:%M %Z")))
+
+
+def _write(option: str, target: Path, text: str) -> None:
+    """Write at once or not at all: what is cut in two would look like a finding."""
     try:
         write_text(target, encodable(text))
     except OSError as error:
-        raise SourceError(f"--report {target}: {(error.strerror or 'cannot be written').lower()}") from None
+        raise SourceError(f"{option} {target}: {(error.strerror or 'cannot be written').lower()}") from None
 
 
 class _Progress:

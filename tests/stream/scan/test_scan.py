@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ import soundfile
 from clips import face_picture, moving_face, write_video
 from models import write_voice
 from truefeed.stream.cli import main
+from truefeed.stream.scan.table import COLUMNS
 from voices import voiced
 
 KEYS = [
@@ -209,6 +211,35 @@ def test_the_report_needs_nothing_else_and_escapes_names(
     assert sorted(tmp_path.iterdir()) == sorted([odd, target])
     assert main(["scan", str(odd), "--report", str(tmp_path / "absent" / "report.html")]) == 2
     assert "there is no such folder" in capsys.readouterr().err
+
+
+def test_the_table_has_a_row_a_file_and_no_formula(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "results.csv"
+    code, lines, _ = _scan(capsys, folder, "--csv", target)
+    with target.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert code == 1
+    assert tuple(rows[0]) == COLUMNS
+    assert [row["path"] for row in rows] == [line["path"] for line in lines]
+    for row, line in zip(rows, lines, strict=True):
+        assert (row["kind"] or None, row["status"]) == (line["kind"], line["status"])
+        for name in ("fake_probability", "voice_probability", "seconds"):
+            assert row[name] == ("" if line[name] is None else str(line[name]))
+        assert (row["reasons"].split(), row["error"] or None) == (line["reasons"], line.get("error"))
+        assert row["model"] == line["model"].get("name", "")
+    monkeypatch.chdir(tmp_path)
+    main(["scan", "--csv", str(target), "--", "=1+1.mp4", "-absent.mp4"])
+    with target.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["path"], row["error"]) for row in rows] == [
+        ("./=1+1.mp4", "'=1+1.mp4: no such file"),
+        ("./-absent.mp4", "'-absent.mp4: no such file"),
+    ]
+    assert list(tmp_path.iterdir()) == [target]
+    assert main(["scan", str(folder), "--csv", str(tmp_path)]) == 2
+    assert "name a file" in capsys.readouterr().err
 
 
 def test_another_model_is_used_and_a_wrong_one_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
