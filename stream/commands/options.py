@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TypeAlias
 
 from ..config.convert import ENGINES, days, path, port, probability, seconds
@@ -49,6 +48,7 @@ examples:
   truefeed scan evidence/ --json > results.jsonl
   truefeed scan evidence/ --report results.html --csv results.csv --jobs 4
   truefeed scan portrait.jpg --explain heatmaps/ --report portrait.html
+  ffmpeg -i rtsp://HOST/live -t 10 -c copy -f matroska - | truefeed scan -
   truefeed scan -- -odd-name.mp4                 a name that starts with a dash
 
 Files are told apart by content, not by name. In a folder, hidden files and what is no media are left out.
@@ -237,7 +237,7 @@ def _model(command: argparse.ArgumentParser) -> None:
 
 def _scan(command: argparse.ArgumentParser) -> None:
     command.argument_default = argparse.SUPPRESS
-    command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files and folders")
+    command.add_argument("paths", nargs="+", metavar="PATH", help="files and folders; - is standard input")
     _json(command, "print one JSON line a file on stdout")
     command.add_argument(
         "--report", type=_as(path), metavar="FILE.html", help="also write a page to read and to pass on"

@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,7 +15,8 @@ from ..errors import ConfigError, SourceError
 from ..redaction import displayable, encodable
 from ..scan.html_report import EVIDENCE, page
 from ..scan.json_line import line
-from ..scan.probe import walk
+from ..scan.named import named
+from ..scan.probe import Found
 from ..scan.scanner import Job, judge_all
 from ..scan.table import Table
 from ..signals import exits_on_sigterm
@@ -40,14 +41,18 @@ def command(arguments: argparse.Namespace) -> int:
         given.get("voice_model"),
         explain,
     )
-    files = list(walk(arguments.paths))
-    progress = _Progress(sys.stderr, len(files), quiet=given.get("quiet", False), lines=arguments.json)
-    with kept, exits_on_sigterm():
-        for report in judge_all(files, job, jobs=given.get("jobs", 1)):
+    with exits_on_sigterm(), named(arguments.paths) as files:
+        return _scan(files, job, kept, given)
+
+
+def _scan(files: list[Found], job: Job, kept: _Kept, given: Mapping[str, Any]) -> int:
+    progress = _Progress(sys.stderr, len(files), quiet=given.get("quiet", False), lines=given["json"])
+    with kept, closing(judge_all(files, job, jobs=given.get("jobs", 1))) as reports:
+        for report in reports:
             with progress.step(report):
                 if report is not None:
                     kept.add(report)
-                    sys.stdout.write((dumps(line(report)) if arguments.json else text(report)) + "\n")
+                    sys.stdout.write((dumps(line(report)) if given["json"] else text(report)) + "\n")
                     sys.stdout.flush()
     progress.end()
     return 0 if progress.judged and not progress.failed else 1

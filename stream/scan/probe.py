@@ -46,6 +46,8 @@ class Found:
     named: bool
     "True where the user named it, False where a folder holds it."
     error: str | None = None
+    shown: str | None = None
+    "What to call it where path is but a copy."
 
 
 def walk(paths: Sequence[Path]) -> Iterator[Found]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,8 +42,10 @@ class Job:
         return Models.load(self.engine, self.faces, face_model=self.model, voice_model=self.voice_model, stills=True)
 
 
-def judge_all(files: Sequence[Found], job: Job, *, jobs: int = 1) -> Iterator[Report | None]:
+def judge_all(files: Sequence[Found], job: Job, *, jobs: int = 1) -> Generator[Report | None, None, None]:
     """Yield a report a file, in the order of files; None where a folder holds what is no media.
+
+    Whoever stops early closes it, which ends the processes.
 
     Args:
         files: what to judge.
@@ -71,7 +73,8 @@ def _judge(found: Found, models: Models, job: Job) -> Report | None:
     try:
         return explainer.write(report, job.explain)
     except (OSError, ValueError, cv2.error) as error:
-        return _failed(found.path, report.kind, f"{found.path}: no heat map of it can be written: {error}")
+        failed = _failed(found.path, report.kind, f"{report.path}: no heat map of it can be written: {error}")
+        return replace(failed, path=report.path)
 
 
 def judge(found: Found, models: Models, analyzer: Analyzer | None = None) -> Report | None:
@@ -79,6 +82,14 @@ def judge(found: Found, models: Models, analyzer: Analyzer | None = None) -> Rep
 
     A caller that wants to see more than the report brings the analyzer, fresh, with an observer.
     """
+    report = _judged(found, models, analyzer)
+    if report is None or found.shown is None:
+        return report
+    error = report.error and report.error.replace(str(found.path), redact(found.shown))
+    return replace(report, path=redact(found.shown), error=error)
+
+
+def _judged(found: Found, models: Models, analyzer: Analyzer | None) -> Report | None:
     if found.error is not None:
         return _failed(found.path, None, found.error)
     kind: Kind | None = None
@@ -153,7 +164,7 @@ def _no_media(found: Found) -> Report | None:
     return _failed(found.path, None, f"{found.path}: {why}")
 
 
-def _failed(path: Path, kind: Kind | None, error: str) -> Report:
+def _failed(path: Path | str, kind: Kind | None, error: str) -> Report:
     return Report(redact(str(path)), kind, "error", None, None, (), (), (), None, error=redact(error))
 
 
@@ -177,4 +188,5 @@ def _work(found: Found) -> Report | None:
 
 
 def _died(found: Found) -> Report | None:
-    return _failed(found.path, None, f"{found.path}: the process that judged it died (out of memory?)")
+    name = found.shown or str(found.path)
+    return _failed(name, None, f"{name}: the process that judged it died (out of memory?)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import signal
@@ -22,6 +23,8 @@ import soundfile
 from clips import face_picture, moving_face, write_video
 from models import write_voice
 from truefeed.stream.cli import main
+from truefeed.stream.errors import SourceError
+from truefeed.stream.scan.named import spool
 from truefeed.stream.scan.table import COLUMNS
 from voices import voiced
 
@@ -240,6 +243,33 @@ def test_the_table_has_a_row_a_file_and_no_formula(
     assert list(tmp_path.iterdir()) == [target]
     assert main(["scan", str(folder), "--csv", str(tmp_path)]) == 2
     assert "name a file" in capsys.readouterr().err
+
+
+def _piped(data: bytes, tmp_path: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "truefeed.stream", "scan", *words]
+    return subprocess.run(command, input=data, capture_output=True, env=os.environ | {"TMPDIR": str(tmp_path)})
+
+
+def test_standard_input_is_a_file(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = folder / "-clip.mp4"
+    ended = _piped(clip.read_bytes(), tmp_path, "--json", "-", str(folder / "wall.png"))
+    assert ended.returncode == 0, ended.stderr
+    piped, wall = (json.loads(line) for line in ended.stdout.splitlines())
+    _, (named,), _ = _scan(capsys, folder / "-clip.mp4")
+    assert piped == named | {"path": "-"}
+    assert wall["path"] == str(folder / "wall.png")
+    assert list(tmp_path.glob("truefeed-*")) == []
+
+
+def test_standard_input_that_is_no_media_is_named_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ended = _piped(b"", tmp_path, "-")
+    assert (ended.returncode, ended.stdout.split()) == (1, b"error - - (the file is empty)".split())
+    assert main(["scan", "-", "-"]) == 2
+    assert "only once" in capsys.readouterr().err
+    with pytest.raises(SourceError, match="allowed"):
+        spool(io.BytesIO(bytes(101)), tmp_path / "stdin", most=100)
+    spool(io.BytesIO(bytes(100)), tmp_path / "stdin", most=100)
+    assert (tmp_path / "stdin").stat().st_size == 100
 
 
 def test_another_model_is_used_and_a_wrong_one_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
