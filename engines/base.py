@@ -31,7 +31,7 @@ class Engine(Protocol):
     "What runs it, as the runtime says: `cpu`, `cuda`, `tensorrt`, `openvino`."
 
     def run(self, inputs: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, Array]:
-        """Run one batch: input name to array in, output name to array out. Raises EngineError."""
+        """Run one batch: float32 (B, ...) by input name in, (B, ...) by output name out. Raises EngineError."""
 
     def close(self) -> None:
         """Release what the runtime holds. May be called twice."""

@@ -77,7 +77,7 @@ def example(inputs: Mapping[str, tuple[int, ...]], card: Card | None, batch: int
 
 
 def compare(ours: Mapping[str, Array], theirs: Mapping[str, Array], path: Path, tolerance: float) -> dict[str, float]:
-    """Return how far two answers are apart, over every output value. Raises EngineError beyond tolerance."""
+    """Return how far two answers, arrays (B, ...), are apart over every value. Raises EngineError beyond tolerance."""
     gaps = np.concatenate([np.abs(ours[name].astype(np.float64) - theirs[name]).ravel() for name in theirs])
     worst = float(gaps.max())
     if not worst <= tolerance:

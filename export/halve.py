@@ -22,7 +22,10 @@ _LEAST = 1024
 
 
 def halved(model: nn.Module, inputs: Mapping[str, torch.Tensor], outputs: list[str], path: Path) -> Parity:
-    """Halve the weights of an exported file and prove it again. Raises ParityError; nothing is left at path then."""
+    """Halve the weights of an exported file and prove it again on inputs (B, ...).
+
+    Raises ParityError; nothing is left at path then.
+    """
     halve(path)
     try:
         return check(model, inputs, outputs, path, HALF_TOLERANCE)

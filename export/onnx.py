@@ -49,7 +49,7 @@ def export(
 
     Args:
         model: in eval mode.
-        inputs: real examples, batch first, at least two of them; the batch axis becomes dynamic.
+        inputs: real examples (B, ...), B at least 2; the batch axis becomes dynamic.
         outputs: names of the outputs, in order.
         card: stored in the file's metadata.
         path: the `.onnx` file; it appears only when parity holds.
@@ -79,7 +79,7 @@ def write(
     card: Card,
     path: Path,
 ) -> None:
-    """Trace model on example and write it, with its card, to path; nothing is proved yet."""
+    """Trace model on inputs (B, ...) and write it, with its card, to path; nothing is proved yet."""
     with warnings.catch_warnings():
         # The exporter warns of its own deprecated imports.
         warnings.simplefilter("ignore")
@@ -103,7 +103,7 @@ def write(
 def check(
     model: nn.Module, inputs: Mapping[str, torch.Tensor], outputs: list[str], path: Path, tolerance: float
 ) -> Parity:
-    """Compare a file with the network at the full batch and at a batch of one. Raises ParityError."""
+    """Compare a file with the network on inputs (B, ...), all and a batch of one. Raises ParityError."""
     engine = load(path, "cpu")
     gaps: list[npt.NDArray[np.float64]] = []
     for rows in (slice(None), slice(0, 1)):

@@ -125,7 +125,7 @@ def _first_stage(path: Path) -> list[str]:
 
 
 def compare(plain: Engine, small: Engine, crops: Batch) -> dict[str, Any]:
-    """Compare two encoders on crops, genuine and fake by turns: frame logits, AUC and time a crop."""
+    """Compare two encoders on crops (n, 3, S, S), genuine and fake by turns: frame logits, AUC and time a crop."""
     labels = np.tile([0, 1], len(crops) // 2)
     out: dict[str, Any] = {"crops": len(crops)}
     logits = []

@@ -84,7 +84,7 @@ def card(state: dict[str, Any], reading: Path) -> Card:
 
 
 def write(net: StillReader, inputs: dict[str, Tensor], card: Card, path: Path) -> float:
-    """Write the network to path and prove it, before and after the weights were halved.
+    """Write the network to path and prove it on crops (B, 3, S, S), before and after the weights were halved.
 
     Returns the worst difference. Raises ParityError; nothing is left at path then.
     """

@@ -47,14 +47,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def examples(clips: Sequence[Clip], count: int = 96) -> list[Floats]:
-    """Seconds of training clips of all kinds, levelled."""
+    """Seconds (RATE,) of training clips of all kinds, at -30 dBFS."""
     long = [c for c in clips if c.split == "train" and c.samples.shape[1] >= RATE]
     chosen = long[:: max(1, len(long) // count)][:count]
     return [level(clip.version(i % 3)[:RATE]) for i, clip in enumerate(chosen)]
 
 
 def export(front: Front, windows: Sequence[Floats], card: Card, path: Path) -> float:
-    """Write, quantise and compare; return the mean correlation with full precision.
+    """Write, quantise and compare on windows (RATE,); return the mean correlation with full precision.
 
     Raises ParityError, and leaves nothing behind, under CORRELATION.
     """

@@ -22,7 +22,7 @@ def read_image(path: Path) -> Image | None:
 
 
 def stored_image(path: Path) -> Image:
-    """Return an image that is known to be there. Raises SourceError where it can't be read."""
+    """Return an HxWx3 BGR image that is known to be there. Raises SourceError where it can't be read."""
     image = read_image(path)
     if image is None:
         raise SourceError(f"{path}: no image can be read")
@@ -30,7 +30,7 @@ def stored_image(path: Path) -> Image:
 
 
 def write_image(path: Path, image: Image, *options: int) -> None:
-    """Write an image whole or not at all, in the format of its suffix, with options of imencode. Raises OSError."""
+    """Write HxWx3 BGR whole or not at all, in the format of the suffix, with options of imencode. Raises OSError."""
     good, data = cv2.imencode(path.suffix, image, options)
     if not good:
         raise OSError(f"{path}: the image could not be encoded")

@@ -22,7 +22,10 @@ LEVEL_DB = -30.0
 
 
 def trim(samples: Floats, speech: npt.NDArray[np.bool_]) -> Floats:
-    """Keep the blocks of 512 samples that are speech or within 96 ms of it; what has no decision goes out."""
+    """Keep of samples (n,) the blocks of 512 that are speech or within 96 ms of it; what has no decision goes out.
+
+    speech: (n // 512,) decisions, or fewer.
+    """
     if not speech.any():
         return np.zeros(0, np.float32)
     kept = np.convolve(speech, np.ones(2 * MARGIN + 1))[MARGIN : MARGIN + len(speech)] > 0.5
@@ -31,13 +34,13 @@ def trim(samples: Floats, speech: npt.NDArray[np.bool_]) -> Floats:
 
 
 def speech_level(samples: Floats) -> float:
-    """RMS, dBFS; -120 for nothing or digital silence."""
+    """RMS of samples (n,), dBFS; -120 for nothing or digital silence."""
     power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
     return 10.0 * float(np.log10(max(power, 1e-12)))
 
 
 def level(samples: Floats) -> Floats:
-    """Remove the mean and set the RMS to -30 dBFS; digital silence stays what it is."""
+    """Remove the mean of samples (n,) and set the RMS to -30 dBFS; digital silence stays what it is."""
     if not len(samples):
         return np.asarray(samples, np.float32)
     centred = samples - np.float32(np.mean(samples, dtype=np.float64))
@@ -48,5 +51,5 @@ def level(samples: Floats) -> Floats:
 
 
 def prepare(samples: Floats, vad: Vad | None = None) -> Floats:
-    """Trim and level a whole 16 kHz recording as the live path does with a window."""
+    """Trim and level a whole 16 kHz recording (n,) as the live path does with a window."""
     return level(trim(samples, speech_blocks(samples, vad)))

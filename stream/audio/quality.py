@@ -35,7 +35,7 @@ class SoundLimits:
 
 
 def doubts(samples: Floats, speech: npt.NDArray[np.bool_], limits: SoundLimits) -> tuple[str, ...]:
-    """Return the reasons, in a fixed order, for a window of 16 kHz sound and its decisions a block of 512.
+    """Return the reasons, in a fixed order, for a window (n,) of 16 kHz and its decisions (n // 512,), one a block.
 
     `no-speech`, `music`, `noise` and `not-speech` mean that nothing is there to be scored.
     """

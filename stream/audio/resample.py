@@ -51,7 +51,7 @@ class Resampler:
         self._done = 0  # output samples given so far
 
     def push(self, samples: Floats) -> Floats:
-        """Take the next samples and return what can be computed from all so far, in whole blocks of 512."""
+        """Take the next samples (n,) and return what can be computed from all so far, (m,), in whole blocks of 512."""
         self._input = np.concatenate([self._input, np.asarray(samples, np.float32)])
         end = self._first + len(self._input)
         blocks = []
@@ -60,7 +60,7 @@ class Resampler:
         return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
 
     def flush(self) -> Floats:
-        """Return the rest, the input taken as followed by silence. The stream is over after it."""
+        """Return the rest, (m,), the input taken as followed by silence. The stream is over after it."""
         total = ceil((self._first + len(self._input)) * self._up / self._down)
         pad = self._half // self._up + _CHUNK * self._down // self._up + 2
         head = self.push(np.zeros(pad, np.float32)) if total else np.zeros(0, np.float32)
@@ -105,7 +105,7 @@ def _strided(span: Floats, taps: Floats, up: int, down: int, offset: int, count:
 
 
 def resample(samples: Floats, rate: int) -> Floats:
-    """Resample a whole mono recording to 16 kHz; the same numbers as pushing it through a Resampler."""
+    """Resample a whole mono recording (n,) of rate Hz to 16 kHz; the same numbers as pushing it through a Resampler."""
     stream = Resampler(rate)
     head = stream.push(samples)
     return np.concatenate([head, stream.flush()])

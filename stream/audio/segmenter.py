@@ -29,7 +29,7 @@ class SpeechCutter:
         self._tail = 0
 
     def push(self, block: Floats, t: float, *, speech: bool) -> None:
-        """Take a block of 16 kHz sound that ends at media time t, s, and whether it is speech."""
+        """Take a block (512,) of 16 kHz sound that ends at media time t, s, and whether it is speech."""
         if speech:
             self._speech.extend(self._before)
             self._before.clear()

@@ -52,12 +52,12 @@ def _goal(size: int, scale: float) -> tuple[Floats, Floats]:
 
 
 def face_px(points: Floats) -> float:
-    """Return the side of the tight face square in the frame, px: the measure of face size used everywhere."""
+    """Return the side of the tight face square of points (5, 2) in the frame, px: face size everywhere."""
     return square(points)[2]
 
 
 def square(points: Floats) -> tuple[float, float, float]:
-    """Return the tight face square, however it is turned: centre x, centre y and side, px of the frame."""
+    """Return the tight face square of points (5, 2), however turned: centre x, centre y and side, px of the frame."""
     matrix = similarity(points, 1, 1.0)
     factor = max(float(np.hypot(matrix[0, 0], matrix[1, 0])), 1e-6)
     # The rotation is orthogonal, so its transpose over the scale takes the crop's centre back.
@@ -66,7 +66,7 @@ def square(points: Floats) -> tuple[float, float, float]:
 
 
 def misfit(points: Floats) -> float:
-    """Return how far the five points lie from an upright frontal face's, RMS, in sides of the tight face square.
+    """Return how far points (5, 2) lie from an upright frontal face's, RMS, in sides of the tight face square.
 
     About 0.02 for a frontal face, 0.06 for a three-quarter view; a profile or points that belong to no face exceed 0.1.
     """
@@ -76,7 +76,7 @@ def misfit(points: Floats) -> float:
 
 
 def outside(points: Floats, width: int, height: int, scale: float) -> float:
-    """Return the share of the crop that lies outside a picture of width x height px, 0..1."""
+    """Return the share of the crop of points (5, 2) that lies outside a picture of width x height px, 0..1."""
     inverse = cv2.invertAffineTransform(similarity(points, 9, scale))
     grid = _GRID @ inverse[:, :2].T + inverse[:, 2]
     inside = ((grid >= -0.5) & (grid <= np.array([width - 0.5, height - 0.5]))).all(1)
@@ -105,7 +105,7 @@ def crop(image: Image, points: Floats, size: int, scale: float) -> Image:
 
 
 def crop_inside(image: Image, points: Floats, size: int, scale: float) -> Image:
-    """Cut the upright face as crop does, but within the picture: shifted, and made smaller where it would not fit.
+    """Cut the upright face as crop does, (size, size, 3), but within the picture: shifted, and smaller where too large.
 
     A tilted crop as large as the picture still reaches over its corners.
     """

@@ -64,7 +64,7 @@ class Recent:
         self._frames.clear()
 
     def images(self, t: float) -> list[Image] | None:
-        """Return the last three, oldest first; None where the newest is not of time t, s, or they lie far apart."""
+        """Return the last three, HxWx3, oldest first; None if the newest is not of time t, s, or they lie far apart."""
         times = [at for at, _ in self._frames]
         if len(times) < 3 or times[-1] != t or max(np.diff(times)) > _APART[1]:
             return None

@@ -89,9 +89,9 @@ def measure(
     """Measure one face of a frame.
 
     Args:
-        image: the frame.
+        image: the frame, HxWx3 BGR.
         face: the face, px of the frame.
-        crop: its aligned crop, BGR.
+        crop: its aligned crop, (S, S, 3) BGR.
         scale: that the crop was cut with.
         bitrate_kbps: of the video, kb/s; None = not known.
         loss: see Frame.
@@ -104,7 +104,7 @@ def measure(
 
 
 def sharpness(crop: Image, face_px: float) -> float:
-    """Return how much of the finest detail is there, beside coarser: about 0.6 for sharp faces, 0.1 without any.
+    """Return how much of the finest detail a crop (S, S, 3) has beside coarser: about 0.6 if sharp, 0.1 without any.
 
     The standard deviation of what a Gaussian of 1 px takes away, over that of the band from 2 to 4 px, on the face at
     96 px or, where it is smaller, at its own size. Natural pictures have the same contrast at every scale, so neither

@@ -9,7 +9,7 @@ from ..types import Image
 
 
 def resize(image: Image, width: int, height: int) -> Image:
-    """Return the picture at width x height px, averaged over areas where it shrinks.
+    """Return an HxWx3 picture as (height, width, 3), averaged over areas where it shrinks.
 
     OpenCV's INTER_AREA is ten times as fast for whole factors as for others: the whole part of the factor goes first.
     """

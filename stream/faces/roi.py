@@ -52,8 +52,8 @@ def merge(found: list[list[Face]], squares: Floats, places: Floats) -> list[Face
 
     Args:
         found: the faces of each patch, px of the patch.
-        squares: as given to cut.
-        places: as cut returned them.
+        squares: (n, 3), as given to cut.
+        places: (n, 3), as cut returned them.
     """
     faces: list[Face] = []
     for group, (x, y, side), (left, top, factor) in zip(found, squares, places, strict=True):

@@ -44,4 +44,4 @@ class Observer:
         """A chunk of sound was heard; verdict is the one that it completed, if any."""
 
     def image(self, image: Image, faces: Sequence[Face]) -> None:
-        """A still picture is about to be scored; its faces are numbered from 1 in this order."""
+        """A still picture, HxWx3 BGR, is about to be scored; its faces are numbered from 1 in this order."""

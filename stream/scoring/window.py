@@ -28,7 +28,7 @@ class FaceWindow:
         self._rows: deque[tuple[float, Floats, bool]] = deque(maxlen=rows)
 
     def push(self, t: float, row: Floats, good: bool = True) -> None:
-        """Append the embedding of the frame at media time t, s. good: False where the crop is poor evidence."""
+        """Append the embedding (D,) of the frame at media time t, s. good: False where the crop is poor evidence."""
         if self._rows and not 0 < t - self._rows[-1][0] <= self._gap:
             self._rows.clear()
         self._rows.append((t, row, good))

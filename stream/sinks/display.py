@@ -161,7 +161,7 @@ def _scale(image: Image, width: int, height: int) -> float:
 
 
 def letterbox(image: Image, width: int, height: int) -> Image:
-    """Return image scaled to fit width x height px, with black at the sides where its shape is another."""
+    """Return HxWx3 scaled to fit (height, width, 3), with black at the sides where its shape is another."""
     old_height, old_width = image.shape[:2]
     if (old_width, old_height) == (width, height):
         return image

@@ -52,6 +52,7 @@ class Rect:
         return Rect(self.left + dx, self.top + dy, self.right + dx, self.bottom + dy)
 
     def clipped(self, image: Image) -> Rect:
+        """Return the part of it within an HxWx3 image, which may be empty."""
         height, width = image.shape[:2]
         left, top = min(max(self.left, 0), width), min(max(self.top, 0), height)
         return Rect(left, top, max(min(self.right, width), left), max(min(self.bottom, height), top))
@@ -74,7 +75,7 @@ def text_width(text: str, size: int, *, bold: bool = False) -> int:
 
 
 def text(image: Image, words: str, x: int, middle: int, size: int, colour: Colour, *, bold: bool = False) -> int:
-    """Write words from x, their capitals centred on the line `middle`; return their width, px."""
+    """Write words on HxWx3 from x, their capitals centred on the line `middle`; return their width, px."""
     words = _fit_to_draw(words)
     if not words:
         return 0
@@ -121,7 +122,7 @@ def wrap(parts: Sequence[str], size: int, width: int, lines: int) -> list[str]:
 
 
 def shade(image: Image, rect: Rect, colour: Colour = INK, opacity: float = 0.82) -> None:
-    """Lay a translucent panel over the picture."""
+    """Lay a translucent panel over the HxWx3 picture."""
     r = rect.clipped(image)
     if r.width and r.height:
         part = image[r.top : r.bottom, r.left : r.right]
@@ -132,13 +133,13 @@ def shade(image: Image, rect: Rect, colour: Colour = INK, opacity: float = 0.82)
 
 
 def fill(image: Image, rect: Rect, colour: Colour) -> None:
-    """Fill a rectangle."""
+    """Fill a rectangle of the HxWx3 picture."""
     r = rect.clipped(image)
     image[r.top : r.bottom, r.left : r.right] = colour
 
 
 def bar(image: Image, rect: Rect, value: float | None, colour: Colour, mark: float | None = None) -> None:
-    """Draw a meter for value 0..1; None leaves it empty. mark is where an alert is raised."""
+    """Draw on HxWx3 a meter for value 0..1; None leaves it empty. mark is where an alert is raised."""
     fill(image, rect, (100, 93, 88))
     if value is not None:
         # Never empty: an empty bar says "not known".
@@ -150,12 +151,12 @@ def bar(image: Image, rect: Rect, value: float | None, colour: Colour, mark: flo
 
 
 def dot(image: Image, x: int, y: int, radius: int, colour: Colour) -> None:
-    """Draw a filled circle."""
+    """Draw a filled circle on HxWx3; radius in px."""
     cv2.circle(image, (x * 16, y * 16), radius * 16, colour, -1, cv2.LINE_AA, 4)
 
 
 def corners(image: Image, rect: Rect, colour: Colour, thickness: int) -> None:
-    """Draw a box as a thin line with strong corners, on a dark rim that shows over a bright picture."""
+    """Draw on HxWx3 a box as a thin line with strong corners, on a dark rim that shows over a bright picture."""
     arm = max(min(rect.width, rect.height) // 5, 4)
     a, b = (rect.left, rect.top), (rect.right, rect.bottom)
     cv2.rectangle(image, a, b, INK, 3, cv2.LINE_AA)

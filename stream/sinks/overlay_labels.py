@@ -13,7 +13,7 @@ def draw_faces(image: Image, faces: Sequence[FaceVerdict], size: int, area: Rect
     """Draw every face's box and label.
 
     Args:
-        image: drawn upon.
+        image: HxWx3 BGR, drawn upon.
         faces: with boxes in px of image.
         size: of the text, px.
         area: where labels may stand.

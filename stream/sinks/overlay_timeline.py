@@ -35,7 +35,7 @@ class Timeline:
         self._columns.append((step, fake, status))
 
     def draw(self, image: Image, rect: Rect, t: float, mark: float | None) -> None:
-        """Draw it into rect of image so that media time t, s, is at its right; mark is where an alert is raised."""
+        """Draw it into rect of HxWx3 so that media time t, s, is at its right; mark is where an alert is raised."""
         now = math.floor(t * _STEPS / SPAN)
         fill(image, Rect(rect.left, rect.bottom - 1, rect.right, rect.bottom), FAINT)
         for step, fake, status in self._columns:

@@ -121,7 +121,7 @@ class VideoDecoder:
         self._context.flush_buffers()
 
     def picture(self, frame: VideoFrame, aspect: float = 1.0) -> Image:
-        """Convert a decoded frame to BGR, square pixels, upright. Raises ValueError or FFmpegError.
+        """Convert a decoded frame to HxWx3 BGR, square pixels, upright. Raises ValueError or FFmpegError.
 
         Args:
             frame: in any pixel format.

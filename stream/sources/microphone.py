@@ -139,7 +139,7 @@ class Microphone:
                 return None, self._go_on
 
     def read(self, timeout: float) -> tuple[Floats, float, float] | None:
-        """Return (samples, time of the first one on the monotonic clock by `SampleClock`, arrival), or None."""
+        """Return (samples (n,), time of the first on the monotonic clock by `SampleClock`, arrival), s, or None."""
         try:
             samples, arrived = self._blocks.get(timeout=timeout) if timeout > 0 else self._blocks.get_nowait()
         except Empty:

@@ -31,7 +31,7 @@ def auc(labels: Labels, scores: Scores) -> float:
 
 
 def eer(labels: Labels, scores: Scores) -> float:
-    """Equal error rate: where misses and false alarms are equally frequent, 0..1."""
+    """Equal error rate of labels and scores (n,): where misses and false alarms are equally frequent, 0..1."""
     miss, alarm = _errors(labels, scores)
     if np.isnan(miss).any() or np.isnan(alarm).any():
         return float("nan")
@@ -40,7 +40,7 @@ def eer(labels: Labels, scores: Scores) -> float:
 
 
 def tpr_at(labels: Labels, scores: Scores, false_positive_rate: float) -> float:
-    """Share of fakes found at the threshold that flags at most this share of genuine ones."""
+    """Share of fakes found at the threshold that flags at most this share of genuine ones; labels and scores (n,)."""
     miss, alarm = _errors(labels, scores)
     allowed = alarm <= false_positive_rate
     return float(1 - miss[allowed].min()) if allowed.any() else float("nan")
@@ -60,7 +60,7 @@ def _errors(labels: Labels, scores: Scores) -> tuple[Scores, Scores]:
 def bootstrap(
     metric: Metric, labels: Labels, scores: Scores, groups: npt.NDArray[np.generic], n: int = 1000, seed: int = 0
 ) -> tuple[float, float]:
-    """Return the 95% interval of a metric.
+    """Return the 95% interval of a metric of labels and scores (n,), each of one of groups (n,).
 
     Whole groups (people) are drawn with replacement, since clips of one person are not independent.
     """
@@ -86,13 +86,16 @@ def roc(labels: Labels, scores: Scores) -> tuple[Scores, Scores]:
 
 
 def brier(labels: Labels, probabilities: Scores) -> float:
-    """Mean squared error of the probabilities, both classes counting the same: 0.25 for a constant 0.5."""
+    """Mean squared error of probabilities (n,), both classes counting the same: 0.25 for a constant 0.5."""
     error = (probabilities - labels) ** 2
     return float(np.mean([error[labels == side].mean() if (labels == side).any() else np.nan for side in (0, 1)]))
 
 
 def reliability(labels: Labels, probabilities: Scores, bins: int = 10) -> tuple[Scores, Scores, Scores]:
-    """Mean probability, share of fakes and weight of each bin that is not empty, both classes counting the same."""
+    """Mean probability, share of fakes and weight, (m,) each, of the bins that are not empty.
+
+    Labels and probabilities are (n,); both classes count the same.
+    """
     weight = _balance(labels)
     bin_ = np.minimum((probabilities * bins).astype(int), bins - 1)
     total = np.bincount(bin_, weight, bins)
@@ -103,7 +106,7 @@ def reliability(labels: Labels, probabilities: Scores, bins: int = 10) -> tuple[
 
 
 def ece(labels: Labels, probabilities: Scores, bins: int = 10) -> float:
-    """Expected calibration error over bins of equal width, both classes counting the same."""
+    """Expected calibration error of (n,) over bins of equal width, both classes counting the same, 0..1."""
     if not (labels == 0).any() or not (labels == 1).any():
         return float("nan")
     said, true, weight = reliability(labels, probabilities, bins)

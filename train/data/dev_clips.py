@@ -31,7 +31,7 @@ class Table:
         return len(self._png)
 
     def add(self, image: Image, **columns: object) -> None:
-        """Take a crop at the scale of face_crops and what is known of it: clip, label, method, target, px, time."""
+        """Take a crop (S, S, 3) at the scale of face_crops and its clip, label, method, target, px and time."""
         self._png.append(cv2.imencode(".png", image)[1])
         for name, value in columns.items():
             self._columns.setdefault(name, []).append(value)

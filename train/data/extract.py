@@ -173,7 +173,7 @@ def write_sound(path: Path, samples: Floats) -> None:
 
 
 def write_picture(path: Path, image: Image) -> None:
-    """Write a PNG. Raises SourceError where that fails, as on a full disk."""
+    """Write HxWx3 BGR as PNG. Raises SourceError where that fails, as on a full disk."""
     try:
         write_image(path, image, cv2.IMWRITE_PNG_COMPRESSION, 1)
     except OSError as error:

@@ -87,7 +87,10 @@ def largest(faces: list[Face]) -> Face:
 
 
 def cut_face(image: Image, face: Face, mesh: FaceMesh) -> tuple[Image, Floats, Floats, float]:
-    """Return the stored crop, the five points and the mesh in its pixels, and the mesh's presence score."""
+    """Return the stored crop, the five points and the mesh in its pixels, and the mesh's presence score.
+
+    (S, S, 3) BGR, (5, 2), (468, 2) and 0..1.
+    """
     size = int(np.clip(round(face_px(face.points) * SCALE / 2) * 2, 96, 448))
     cut = crop(image, face.points, size, SCALE)
     to_crop = similarity(face.points, size, SCALE)
@@ -125,7 +128,7 @@ def rows(manifest: Path) -> list[dict[str, str]]:
 
 
 def spread(path: Path, count: int) -> tuple[list[Image], list[float]]:
-    """Decode a clip and return count frames spread evenly over it, and their times, s."""
+    """Decode a clip and return count frames, HxWx3 BGR, spread evenly over it, and their times, s."""
     kept: list[Image] = []
     times: list[float] = []
     with av.open(str(path), metadata_errors="replace") as container:

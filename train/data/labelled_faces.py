@@ -83,7 +83,7 @@ class LabelledFaces:
         return cls(**{name: np.concatenate(values) for name, values in parts.items()})
 
     def rows(self, keep: npt.NDArray[Any]) -> LabelledFaces:
-        """Take a mask or indices."""
+        """Take a mask (n,) or indices (m,)."""
         return LabelledFaces(**{field.name: getattr(self, field.name)[keep] for field in fields(self)})
 
     def named(self, prefixes: Sequence[str]) -> npt.NDArray[np.bool_]:

@@ -80,7 +80,7 @@ def assess(
 
 
 def table(scored: Sequence[Case]) -> tuple[metrics.Labels, metrics.Scores, npt.NDArray[np.str_]]:
-    """Return labels, probabilities and people of cases."""
+    """Return labels (n,), 1 for a fake, probabilities (n,) and people (n,) of cases."""
     return (
         np.array([int(c.clip.fake) for c in scored], np.int64),
         np.array([c.said.fake for c in scored], np.float64),

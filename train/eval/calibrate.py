@@ -154,7 +154,7 @@ def suspicion(seen: Mapping[str, Any]) -> float | None:
 
 
 def platt(logits: Numbers, labels: npt.NDArray[np.integer]) -> tuple[float, float]:
-    """Fit probability = sigmoid(a * logit + b), a > 0, both classes counting the same.
+    """Fit probability = sigmoid(a * logit + b), a > 0, to logits and labels (n,), both classes counting the same.
 
     Platt, "Probabilistic Outputs for Support Vector Machines", 1999: the targets are drawn in from 0 and 1 by the
     number of examples, which keeps a finite where the classes do not overlap.
@@ -175,7 +175,7 @@ def platt(logits: Numbers, labels: npt.NDArray[np.integer]) -> tuple[float, floa
 
 
 def ceiling(genuine: Numbers, share: float) -> float:
-    """A logit that at most this share of genuine files should exceed.
+    """A logit that at most this share of genuine files, whose logits are (n,), should exceed.
 
     With a few dozen files the empirical quantile is a matter of luck, so the same quantile of a normal distribution
     counts where it is higher, and there is always some room above the files that are to stay below.

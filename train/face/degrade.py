@@ -50,7 +50,7 @@ def _coded(pair: list[Image], rng: np.random.Generator, mesh: Floats | None, crf
 
 
 def wear(image: Image, rng: np.random.Generator, mesh: Floats | None = None) -> Image:
-    """Age a genuine picture as its history does before anybody manipulates it: light, sensor, old video, filter, codec.
+    """Age a genuine HxWx3 picture as its history does before any manipulation: light, sensor, old video, filter, codec.
 
     Without it every genuine face is sharp and evenly lit, and softness or glare alone would pass for manipulation.
     """
@@ -58,7 +58,7 @@ def wear(image: Image, rng: np.random.Generator, mesh: Floats | None = None) -> 
 
 
 def age(pair: list[Image], rng: np.random.Generator, mesh: Floats | None = None) -> list[Image]:
-    """Age pictures of one size alike, as wear does."""
+    """Age HxWx3 pictures of one size alike, as wear does; mesh: (468, 2), px."""
     if rng.random() < 0.35:
         pair = _hard_light(pair, rng)
     draw = rng.random()
@@ -106,11 +106,13 @@ def h264(images: list[Image], crf: int, before: list[Image] | None = None) -> li
 
 
 def jpeg(image: Image, quality: int) -> Image:
+    """Code and decode HxWx3 BGR at this quality, 0..100."""
     coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
 
 
 def light(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+    """Change gain, offset, gamma and balance of HxWx3 pictures alike; at times to grey."""
     gain, offset, gamma = rng.uniform(0.75, 1.25), rng.uniform(-20, 20), float(np.exp(rng.uniform(-0.35, 0.35)))
     balance = rng.uniform(0.93, 1.07, 3)
     grey = rng.random() < 0.05
@@ -167,6 +169,7 @@ def _resize(pair: list[Image], rng: np.random.Generator, least: float = 0.4) -> 
 
 
 def blur(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+    """Blur HxWx3 pictures alike, out of focus or by motion."""
     if rng.random() < 0.5:
         sigma = rng.uniform(0.3, 1.3)
         return [np.asarray(cv2.GaussianBlur(i, (0, 0), sigma), np.uint8) for i in pair]
@@ -180,6 +183,7 @@ def blur(pair: list[Image], rng: np.random.Generator) -> list[Image]:
 
 
 def noise(pair: list[Image], rng: np.random.Generator) -> list[Image]:
+    """Add the same normal noise, coloured or grey, to HxWx3 pictures of one size."""
     sigma = rng.uniform(1.5, 9)
     shape = pair[0].shape if rng.random() < 0.6 else (*pair[0].shape[:2], 1)
     grain = rng.normal(0, sigma, shape).astype(np.float32)

@@ -86,7 +86,10 @@ def video_scores(clips: Clips, rows: npt.NDArray[np.integer], logits: Floats) ->
 
 
 def video_auc(clips: Clips, rows: npt.NDArray[np.integer], logits: Floats) -> dict[str, float]:
-    """Video AUC on the dev part, a method against the genuine clips and all together; a clip scores its mean logit."""
+    """Video AUC on the dev part, a method against the genuine clips and all together; a clip scores its mean logit.
+
+    rows and logits: (n,).
+    """
     found = video_scores(clips, rows, logits)
     out = {}
     for name in sorted(set(found.method[found.label == 1])):

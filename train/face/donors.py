@@ -18,7 +18,10 @@ def shapes(mesh: Floats) -> Floats:
 def alike(
     index: int, identity: npt.NDArray[np.str_], shape: Floats, rng: np.random.Generator, among: int = 4
 ) -> int | None:
-    """Draw another person, one of so many that are most alike of a few; None where there is nobody else."""
+    """Draw another person, one of so many that are most alike of a few; None where there is nobody else.
+
+    identity is (n,), shape (n, 936) as `shapes` gives it.
+    """
     some = rng.choice(len(identity), 32)
     other = some[identity[some] != identity[index]]
     if not len(other):

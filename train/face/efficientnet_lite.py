@@ -82,6 +82,7 @@ class Norm(nn.BatchNorm2d):
     "Share of the picture's own mean and variance, 0..1; used outside training mode only."
 
     def forward(self, x: Tensor) -> Tensor:
+        """Take and give (B, C, H, W)."""
         if not self.own or self.training:
             return super().forward(x)
         assert self.running_mean is not None
@@ -147,7 +148,7 @@ class EfficientNetLite(nn.Module):
         return out
 
     def rest(self, x: Tensor, stages: int) -> tuple[Tensor, Tensor]:
-        """Take what `first` gave through all that comes after it."""
+        """Take what `first` gave to the end: (B, middle, S/16, S/16) and (B, 1280, S/32, S/32)."""
         middle = self.early[stages:](x)
         return middle, self.late(middle)
 

@@ -79,7 +79,7 @@ def _dense(image: Image, points: Floats, mesh: FaceMesh) -> Floats:
 
 
 def manipulated(stretch: Stretch, donor: Subject | None, rng: np.random.Generator) -> list[Image]:
-    """Manipulate every frame in the same way, each by itself.
+    """Manipulate every frame in the same way, each by itself, to (S, S, 3).
 
     What a generator does to a face is drawn once; where it places it trembles from frame to frame, and what it renders
     falls on the grid of pixels anew each time.

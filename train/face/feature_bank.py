@@ -75,7 +75,7 @@ def seen_early(model: FaceEncoder, crops: Floats) -> tuple[Tensor, Tensor]:
 
 
 def seen_late(model: FaceEncoder, early: Tensor) -> tuple[Tensor, Tensor]:
-    """Take what the frozen stages gave; give what the encoder does of the crops."""
+    """Take what the frozen stages gave, (n, C, H, W); give what the encoder does of the crops."""
     return model.judged(*model.trunk.rest(early.contiguous(memory_format=torch.channels_last), FROZEN))
 
 

@@ -87,7 +87,10 @@ def write(path: Path, sheet: Sheet) -> None:
 
 
 def version(subjects: list[Subject], donor: Subject | None, seed: int, *, fake: bool, size: int) -> Floats:
-    """Manipulate (or not) and degrade every frame of a window by the same random choices; cut the network's crops."""
+    """Manipulate (or not) and degrade every frame of a window by the same random choices; cut the network's crops.
+
+    (n, 3, size, size), normalised.
+    """
     shake = np.random.default_rng(seed)
     tremble, flicker = shake.uniform(0, 0.006), shake.uniform(0, 0.25)
     crops = []
@@ -110,13 +113,14 @@ def version(subjects: list[Subject], donor: Subject | None, seed: int, *, fake: 
 
 @torch.no_grad()
 def embed(model: nn.Module, crops: Floats) -> Floats:
+    """Embed normalised crops (n, 3, S, S): (n, D), the last column the frame logit."""
     with autocast("cpu"):
         out: torch.Tensor = model(torch.from_numpy(crops).to(memory_format=torch.channels_last))[0]
     return np.asarray(out.float().numpy(), np.float32)
 
 
 def add(sheet: Sheet, embedding: Floats, times: Floats, label: int, identity: str) -> None:
-    """Right-align a window in ROWS rows; an absent row has age -1."""
+    """Right-align a window (n, D) of times (n,), s, in ROWS rows; an absent row has age -1."""
     rows_, ages = np.zeros((ROWS, embedding.shape[1]), np.float32), np.full(ROWS, -1, np.float32)
     rows_[-len(embedding) :], ages[-len(times) :] = embedding, times[-1] - times
     sheet.rows.append(rows_)

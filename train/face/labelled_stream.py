@@ -70,7 +70,7 @@ class LabelledStream(IterableDataset[tuple[Tensor, Tensor]]):
             yield torch.from_numpy(crops), torch.from_numpy(masks)
 
     def pseudo(self, rng: np.random.Generator) -> tuple[Floats, Floats]:
-        """Draw a genuine face and a pseudo-fake of it, as pair does."""
+        """Draw a genuine face and a pseudo-fake of it, as pair does: (2, 3, S, S) and masks (2, m, m)."""
         drawn = self._pseudo.draw(str(rng.choice(["pseudo", "live"])))
         return normalise(drawn.crops), np.stack([np.zeros_like(drawn.mask), drawn.mask])
 
@@ -99,7 +99,7 @@ class LabelledStream(IterableDataset[tuple[Tensor, Tensor]]):
 
 
 def read_face(path: Path) -> Image:
-    """Read a stored crop."""
+    """Read a stored crop, (S, S, 3) BGR. Raises SourceError."""
     return stored_image(path)
 
 

@@ -101,6 +101,8 @@ def chosen(figures: Mapping[str, Mapping[str, float]]) -> str:
 def told(asked: LabelledFaces, said: Floats) -> dict[str, float]:
     """AUC of each group that was left out, their mean, and that of the old methods, mean over folds.
 
+    said is (folds, faces), not a number where a face was not asked about.
+
     A clip scores the mean of its frames. A group is told from its own genuine clips where it has four or more, else
     from the other people that the fold left out.
     """
@@ -127,7 +129,7 @@ _LEAST = 4
 
 
 def spread(clip: npt.NDArray[np.str_], count: int) -> npt.NDArray[np.intp]:
-    """Return rows of at most so many faces of each clip, spread evenly."""
+    """Return rows (m,) of at most so many faces of each clip (n,), spread evenly."""
     where = [np.flatnonzero(clip == name) for name in np.unique(clip)]
     kept = [own[np.unique(np.linspace(0, len(own) - 1, min(count, len(own))).astype(int))] for own in where]
     return np.sort(np.concatenate(kept))

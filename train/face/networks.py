@@ -44,7 +44,7 @@ class FaceEncoder(nn.Module):
         return self.judged(*self.trunk(crops))
 
     def judged(self, middle: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
-        """Give what forward does, of the two that the trunk made of the crops."""
+        """Give what forward does, of the trunk's (B, middle, S/16, S/16) and (B, 1280, S/32, S/32)."""
         evidence = self.map(middle)[:, 0]
         flat = evidence.flatten(1)
         summary = torch.stack([flat.mean(1), flat.amax(1)], 1)
@@ -65,7 +65,7 @@ class EncoderMean(nn.Module):
         self.register_buffer("weights", torch.tensor(weights) / len(weights))
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """Take and give what a FaceEncoder does, the map as large as the largest of theirs."""
+        """Take (B, 3, S, S) and give what a FaceEncoder does, the map as large as the largest of theirs."""
         found = [encoder(_sized(crops, size)) for encoder, size in zip(self.encoders, self.sizes, strict=True)]
         logit = torch.stack([embedding[:, -1] for embedding, _ in found], 1) @ self.weights
         side = max(evidence.shape[-1] for _, evidence in found)

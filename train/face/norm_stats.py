@@ -66,7 +66,10 @@ def frames(pairs: Pairs, rng: np.random.Generator) -> Iterator[Floats]:
 
 @torch.no_grad()
 def settle(model: nn.Module, batches: Iterator[Floats]) -> int:
-    """Replace the running statistics of every batch norm by their mean over the batches; return how many pictures."""
+    """Replace the running statistics of every batch norm by their mean over the batches; return how many pictures.
+
+    A batch is (n, 3, S, S), normalised.
+    """
     norms = [part for part in model.modules() if isinstance(part, nn.BatchNorm2d)]
     model.eval()
     for norm in norms:

@@ -92,7 +92,10 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         return normalise(crops), np.stack([np.zeros_like(mask), mask])
 
     def pictures(self, rng: np.random.Generator) -> tuple[Image, Image, Floats]:
-        """Draw a genuine face and a fake made from it, degraded, at the scale they are stored in, and the mask."""
+        """Draw a genuine face and a fake made from it, degraded, at the scale they are stored in, and the mask.
+
+        (S, S, 3) BGR twice, and (S, S), 0..1.
+        """
         index = int(rng.choice(len(self.files), p=self.weight))
         subject = self.subject(index, rng)
         if self.renders and rng.random() < self.settings.rendered:
@@ -154,7 +157,7 @@ class Pairs(IterableDataset[tuple[Tensor, Tensor]]):
         return self.subject(int(rng.choice(len(self.files), p=self.weight)))
 
     def cut(self, side: int, rng: np.random.Generator, size: int | None = None) -> Floats:
-        """The matrix from the stored crop to the network's, with the slack a live detector has and some more."""
+        """The 2x3 matrix from the stored crop to the network's, with the slack a live detector has and some more."""
         s = self.settings
         size = size or s.size
         zoom = s.stored_scale / s.scale * size / side * float(np.exp(rng.normal(0, 0.07)))

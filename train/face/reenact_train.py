@@ -109,7 +109,7 @@ def _asked(data: dict[str, Tensor], rows: Tensor, source: Tensor, region: Tensor
 
 
 def as_picture(pixels: Tensor) -> Tensor:
-    """0..255 to -1..1."""
+    """0..255 to -1..1, any shape."""
     return pixels.float() / 127.5 - 1
 
 

@@ -76,7 +76,7 @@ def checkpoint(model: FaceEncoder, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def left_out(faces: LabelledFaces, prefixes: Sequence[str], people: str = "") -> npt.NDArray[np.bool_]:
-    """Say which faces are left out.
+    """Say which faces are left out, (n,).
 
     Args:
         faces: the table.
@@ -141,7 +141,7 @@ def tuned(
 def batches(
     bank: FeatureBank, faces: LabelledFaces, allowed: npt.NDArray[np.bool_], settings: TuneSettings
 ) -> Iterator[Rows]:
-    """Yield the rows of the bank of each step, genuine and fake in turn."""
+    """Yield the rows of the bank of each step, (2 pairs,), genuine and fake in turn; of allowed faces, (n,), alone."""
     rng = np.random.default_rng(settings.seed)
     first = np.arange(0, len(bank.label), 2)
     usable = allowed[bank.rows[first]] & allowed[bank.rows[first + 1]]

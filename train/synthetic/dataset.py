@@ -108,7 +108,10 @@ def _points(detector: CenterFace, path: Path) -> Floats:
 
 
 def load(still: Still) -> tuple[Image, Floats]:
-    """Read the picture: of a large one the part around the face, shrunk so that the face square is at most 300 px."""
+    """Read the picture: of a large one the part around the face, shrunk so that the face square is at most 300 px.
+
+    HxWx3 BGR, and (5, 2), px.
+    """
     image, points = stored_image(still.path), still.points
     if max(image.shape[:2]) <= _LARGE:
         return image, points
@@ -126,7 +129,10 @@ def worn(image: Image, points: Floats, rng: np.random.Generator) -> Image:
 
 
 def wear(image: Image, points: Floats, rng: np.random.Generator) -> tuple[Image, Floats]:
-    """Do to a picture what happens on its way through the web; by the same chance whatever it shows."""
+    """Do to a picture what happens on its way through the web; by the same chance whatever it shows.
+
+    HxWx3 BGR and points (5, 2), px, in and out.
+    """
     # The blocks of the first coding shall not lie on those of the next.
     top, left = (int(v) for v in rng.integers(0, 8, 2))
     image, points = image[top:, left:], points - np.array([left, top], np.float32)
@@ -147,7 +153,7 @@ def wear(image: Image, points: Floats, rng: np.random.Generator) -> tuple[Image,
 
 
 def resized(image: Image, points: Floats, factor: float, how: int = cv2.INTER_AREA) -> tuple[Image, Floats]:
-    """Return the picture by a factor smaller or larger, and the points in it."""
+    """Return HxWx3 by a factor smaller or larger, and the points (5, 2), px, in it."""
     height, width = image.shape[:2]
     new = max(48, round(width * factor)), max(48, round(height * factor))
     ratio = np.array([new[0] / width, new[1] / height], np.float32)
@@ -156,7 +162,7 @@ def resized(image: Image, points: Floats, factor: float, how: int = cv2.INTER_AR
 
 
 def jitter(points: Floats, rng: np.random.Generator) -> Floats:
-    """Return the points as another detection would have put them."""
+    """Return points (5, 2), px, as another detection would have put them."""
     centre, side = points.mean(0), face_px(points)
     turn, zoom = np.deg2rad(rng.normal(0, 3)), float(np.exp(rng.normal(0, 0.05)))
     a = zoom * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
@@ -169,7 +175,7 @@ def _webp(image: Image, quality: int) -> Image:
 
 
 def after(image: Image, points: Floats, condition: str) -> tuple[Image, Floats]:
-    """Return a picture after one of CONDITIONS, without any chance, and the points in it."""
+    """Return HxWx3 after one of CONDITIONS, without any chance, and the points (5, 2), px, in it."""
     if "half" in condition:
         image, points = resized(image, points, 0.5)
     return (jpeg(image, 75) if "JPEG" in condition else image), points

@@ -145,7 +145,7 @@ def crossed(table: Table, ridge: float) -> Numbers:
 
 
 def within(table: Table, generator: str, answers: Numbers, condition: int) -> tuple[npt.NDArray[np.int64], Numbers]:
-    """Return labels and answers on a generator and on the genuine pictures of its road, under one condition."""
+    """Return labels and answers, (m,) of (J,), on a generator and genuine pictures of its road, under one condition."""
     of, condition_of = table.bank.seen_of.T
     fakes = table.generator[of] == generator
     genuine = ~table.fake[of] & (table.road[of] == table.road_of(generator))
@@ -154,7 +154,7 @@ def within(table: Table, generator: str, answers: Numbers, condition: int) -> tu
 
 
 def areas(table: Table, answers: dict[str, Numbers]) -> dict[str, list[float]]:
-    """Return the AUC of each generator under each of CONDITIONS."""
+    """Return the AUC of each generator, with answers (J,), under each of CONDITIONS."""
     conditions = range(len(CONDITIONS))
     return {g: [round(auc(*within(table, g, said, c)), 4) for c in conditions] for g, said in answers.items()}
 

@@ -63,7 +63,7 @@ class Aasist(nn.Module):
         return x
 
     def upper(self, x: Tensor, done: int = len(WIDTHS) - 1) -> Tensor:
-        """What is left after `lower` with `done` blocks."""
+        """What is left after `lower` with `done` blocks: (B, C, BANDS, frames) to (B, HIDDEN)."""
         for block in self.blocks[done:]:
             x = block(x)
         x = x.abs()
@@ -86,7 +86,7 @@ class Aasist(nn.Module):
 
 
 class Block(nn.Module):
-    """Two convolutions over bands and frames beside a shortcut; a third of the frames goes on."""
+    """Two convolutions beside a shortcut: (B, width, bands, frames) to (B, out, bands, frames // 3)."""
 
     def __init__(self, width: int, out: int) -> None:
         super().__init__()

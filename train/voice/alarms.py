@@ -76,7 +76,10 @@ def outcome(name: str, parts: Sequence[tuple[Heard, float, list[Alert]]]) -> dic
 
 
 def stretches(clips: Sequence[Clip], moments: Sequence[Floats]) -> dict[str, Floats]:
-    """Join the seconds of what belongs together: genuine speech of a page, spoof speech of a page and generator."""
+    """Join the seconds of what belongs together: genuine speech of a page, spoof speech of a page and generator.
+
+    (seconds, D) each.
+    """
     groups: dict[str, list[Floats]] = {}
     for clip, each in zip(clips, moments, strict=True):
         name = f"spoof {clip.source}: {clip.generator}" if clip.fake else f"genuine {clip.source}"

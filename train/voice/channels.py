@@ -41,7 +41,7 @@ def coded(samples: Floats, rng: np.random.Generator) -> Floats:
 
 
 def through(samples: Floats, codec: str, bit_rate: int) -> Floats:
-    """Encode and decode 16 kHz samples; the codec's delay is taken out as far as the container states it."""
+    """Encode and decode 16 kHz (n,), bit_rate in bit/s; its delay is taken out as far as the container states it."""
     form, rate, _ = _CODECS[codec]
     wave = resample_poly(samples, 1, RATE // rate) if rate != RATE else samples
     pcm = np.clip(np.round(np.asarray(wave) * 32767 * 4), -32768, 32767).astype(np.int16)  # -30 dBFS has room for 4x
@@ -74,7 +74,7 @@ def _decode(data: bytes) -> tuple[Floats, int]:
 
 
 def lossy(samples: Floats, share: float, rng: np.random.Generator) -> Floats:
-    """Lose this share of 20 ms packets, in short bursts, each concealed by fading repetition of the one before."""
+    """Lose this share of 20 ms packets of 16 kHz (n,), in short bursts, each concealed by fading repetition."""
     out = samples.copy()
     size, gain = 320, 1.0
     for i in range(1, len(out) // size):
@@ -86,7 +86,7 @@ def lossy(samples: Floats, share: float, rng: np.random.Generator) -> Floats:
 
 
 def disturbed(samples: Floats, rng: np.random.Generator) -> Floats:
-    """Send samples through a room, noise, a tone control, RawBoost-like distortion and band edges, each at times."""
+    """Send 16 kHz (n,) through a room, noise, tone control, RawBoost-like distortion and band edges, each at times."""
     x = samples.astype(np.float32)
     if rng.random() < 0.25:
         x = room(x, rng)
@@ -103,7 +103,7 @@ def disturbed(samples: Floats, rng: np.random.Generator) -> Floats:
 
 
 def room(x: Floats, rng: np.random.Generator) -> Floats:
-    """An exponentially decaying noise as the impulse response (Polack's model)."""
+    """Convolve 16 kHz (n,) with an exponentially decaying noise as the impulse response (Polack's model)."""
     decay = rng.uniform(0.1, 0.7)
     time = np.arange(int(decay * RATE)) / RATE
     response = rng.standard_normal(len(time)) * 10 ** (-3 * time / decay)
@@ -134,7 +134,7 @@ def _distorted(x: Floats, rng: np.random.Generator) -> Floats:
 
 
 def noisy(x: Floats, rng: np.random.Generator) -> Floats:
-    """Coloured noise, -1 dB to -9 dB an octave or white, 8 to 45 dB under the speech, at times hum."""
+    """Add to (n,) coloured noise, -1 dB to -9 dB an octave or white, 8 to 45 dB under the speech, at times hum."""
     spectrum = np.fft.rfft(rng.standard_normal(len(x)))
     spectrum /= np.maximum(np.arange(len(spectrum)), 20.0) ** rng.uniform(0.0, 1.3)
     noise = np.fft.irfft(spectrum, len(x))
@@ -147,7 +147,7 @@ def noisy(x: Floats, rng: np.random.Generator) -> Floats:
 
 
 def band(x: Floats, rng: np.random.Generator) -> Floats:
-    """Band edges: 20 to 300 Hz below, 3.4 to 7.9 kHz above."""
+    """Band edges for 16 kHz (n,): 20 to 300 Hz below, 3.4 to 7.9 kHz above."""
     low = rng.choice([20.0, 60.0, 100.0, 300.0])
     high = 3400.0 if rng.random() < 0.15 else rng.uniform(4500.0, 7900.0)
     return np.asarray(fftconvolve(x, firwin(255, [low, high], pass_zero=False, fs=RATE), "same"), np.float32)

@@ -56,6 +56,7 @@ class Clip:
         return {"gen_copysyn_tc100": "librispeech_tc100", "gen_copysyn_rav": "ravdess"}.get(self.source, self.source)
 
     def version(self, index: int) -> Floats:
+        """One version, (n,) float32, 16 kHz at -30 dBFS."""
         return np.asarray(self.samples[index], np.float32) / np.float32(32767 * 4)
 
 
@@ -93,7 +94,7 @@ def sources(folder: Path) -> frozenset[str]:
 
 
 def read(path: Path) -> Floats:
-    """Decode a sound file of any kind to 16 kHz mono."""
+    """Decode a sound file of any kind to 16 kHz mono, (n,)."""
     with av.open(str(path), metadata_errors="replace") as container:
         rate = container.streams.audio[0].rate
         mono = av.AudioResampler(format="fltp", layout="mono", rate=rate)

@@ -91,7 +91,7 @@ def hear(clips: Sequence[Clip], engine: Engine, line: str, cache: Path) -> list[
 
 
 def keep(path: Path, found: Sequence[Floats]) -> None:
-    """Write moments at once or not at all."""
+    """Write moments, (seconds, D) a clip, at once or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         np.savez(part, moments=np.concatenate(found).astype(np.float32), counts=[len(each) for each in found])

@@ -16,7 +16,7 @@ CHUNK = RATE // 10
 
 
 def listen(engine: Engine, samples: Floats) -> Iterator[tuple[VoiceVerdict, Verdict]]:
-    """Hear 16 kHz samples from start to end; yield each verdict on the voice, and what is made of it alone."""
+    """Hear 16 kHz samples (n,) from start to end; yield each verdict on the voice, and what is made of it alone."""
     scorer = VoiceScorer(engine)
     for start in range(0, len(samples), CHUNK):
         voice = scorer.push(AudioChunk(samples[start : start + CHUNK], RATE, start / RATE, 0.0))
@@ -33,7 +33,7 @@ def raised(heard: Sequence[tuple[VoiceVerdict, Verdict]], raise_at: float, clear
 
 
 def joined(clips: Sequence[Floats], pause: float = 0.3) -> Floats:
-    """Put clips one after the other with a little quiet noise between them, as turns of a conversation."""
+    """Put clips (n,) of 16 kHz one after the other, pause s of quiet noise after each, as turns of a conversation."""
     rng = np.random.default_rng(0)
     quiet = round(pause * RATE)
     parts = [p for clip in clips for p in (clip, rng.normal(0, 1e-4, quiet).astype(np.float32))]

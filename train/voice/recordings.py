@@ -108,7 +108,7 @@ def recordings(folder: Path, pattern: str) -> dict[str, list[Path]]:
 
 
 def clips(files: list[Path], count: int) -> Iterator[Floats]:
-    """Yield up to `count` clips of speech, SHORTEST to LONGEST s, 16 kHz at -30 dBFS."""
+    """Yield up to `count` clips of speech (n,), SHORTEST to LONGEST s, 16 kHz at -30 dBFS."""
     waiting: list[Floats] = []
     made = 0
     for path in files:

@@ -30,6 +30,7 @@ class Answers:
 
     @property
     def labels(self) -> npt.NDArray[np.int64]:
+        """(n,), 1 for a fake."""
         return np.array([int(c.fake) for c in self.clips])
 
     def of(self, source: str) -> Answers:

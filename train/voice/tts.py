@@ -131,7 +131,7 @@ def _piper() -> Speaker:
 
 
 def speak(voice: Speaker, text: str, rng: np.random.Generator) -> tuple[Floats, str]:
-    """Return up to LONGEST s of speech, 16 kHz at -30 dBFS, and whose it may pass for."""
+    """Return up to LONGEST s of speech (n,), 16 kHz at -30 dBFS, and whose it may pass for."""
     tract = float(rng.choice([0.84, 0.92, 1.0, 1.0, 1.1, 1.2]))
     # What the change of the tract hurries is drawn out beforehand.
     said, rate = voice(text, rng.uniform(0.85, 1.2) * tract, rng)
@@ -153,7 +153,7 @@ def write_manifest(folder: Path, rows: Sequence[Sequence[str]]) -> None:
 
 
 def write(path: Path, samples: Floats) -> None:
-    """Write 16 kHz mono FLAC."""
+    """Write 16 kHz mono (n,), -1..1, as FLAC."""
     pcm = np.clip(np.round(samples * 32767), -32768, 32767).astype(np.int16)
     with av.open(str(path), "w", format="flac") as container:
         stream = container.add_stream("flac", rate=RATE)

@@ -22,7 +22,7 @@ Real = npt.NDArray[np.float64]
 
 
 def copy(samples: Floats, kind: str, rng: np.random.Generator) -> Floats:
-    """Return a re-synthesis of samples (16 kHz) by one of KINDS; as long as the original, level not preserved."""
+    """Return a re-synthesis of 16 kHz samples (n,) by one of KINDS; as long as the original, level not preserved."""
     made = KINDS[kind](samples.astype(np.float64), rng)
     out = np.zeros(len(samples), np.float32)
     out[: min(len(made), len(out))] = made[: len(out)]
@@ -30,7 +30,10 @@ def copy(samples: Floats, kind: str, rng: np.random.Generator) -> Floats:
 
 
 def world(x: Real, rng: np.random.Generator) -> Real:
-    """WORLD (Morise 2016): pitch, envelope, aperiodicity; at times warped, coded or smoothed as parametric TTS does."""
+    """WORLD (Morise 2016): pitch, envelope, aperiodicity; at times warped, coded or smoothed as parametric TTS does.
+
+    (n,) at 16 kHz, about as many out.
+    """
     try:
         import pyworld
     except ImportError:
@@ -55,7 +58,7 @@ def world(x: Real, rng: np.random.Generator) -> Real:
 
 
 def griffin_lim(x: Real, rng: np.random.Generator) -> Real:
-    """A mel spectrogram inverted by Griffin and Lim's algorithm (with momentum: Perraudin 2013)."""
+    """A mel spectrogram of (n,) inverted by Griffin and Lim's algorithm (with momentum: Perraudin 2013)."""
     size, hop = _frames(rng)
     magnitude = np.abs(_stft(x, size, hop))
     if rng.random() < 0.8:
@@ -65,7 +68,10 @@ def griffin_lim(x: Real, rng: np.random.Generator) -> Real:
 
 
 def mel_magnitude(x: Real, rng: np.random.Generator) -> Real:
-    """The magnitude goes through a mel filter bank and back, the phase stays: what a good neural vocoder approaches."""
+    """The magnitude goes through a mel filter bank and back, the phase stays: what a good neural vocoder approaches.
+
+    (n,) at 16 kHz, in and out.
+    """
     size, hop = _frames(rng)
     spectrum = _stft(x, size, hop)
     magnitude = _through_mel(np.abs(spectrum), size, rng)
@@ -76,7 +82,7 @@ def mel_magnitude(x: Real, rng: np.random.Generator) -> Real:
 
 
 def new_phase(x: Real, rng: np.random.Generator) -> Real:
-    """The magnitude stays, the phase is made anew above a frequency, or loosened everywhere."""
+    """The magnitude of (n,) stays, the phase is made anew above a frequency, or loosened everywhere."""
     size, hop = _frames(rng)
     spectrum = _stft(x, size, hop)
     angle = np.angle(spectrum)
@@ -89,7 +95,7 @@ def new_phase(x: Real, rng: np.random.Generator) -> Real:
 
 
 def upsampled(x: Real, rng: np.random.Generator) -> Real:
-    """Frames of the waveform remade on a coarse grid: the periodic trace of transposed convolutions, and images."""
+    """Frames of (n,) remade on a coarse grid: the periodic trace of transposed convolutions, and images."""
     factor = int(rng.choice([2, 4, 8]))
     period = int(rng.choice([4, 8, 16, 64, 80, 128, 256]))
     gain = 1.0 + rng.uniform(0.01, 0.08) * np.tile(rng.standard_normal(period), len(x) // period + 1)[: len(x)]

@@ -38,7 +38,7 @@ def stretch(image: Image, mesh: Floats, rng: np.random.Generator) -> Image:
 
 
 def shade(image: Image, rng: np.random.Generator) -> Image:
-    """Light the face otherwise than the scene: a smooth gain, a little coloured."""
+    """Light a face (S, S, 3) otherwise than the scene: a smooth gain, a little coloured."""
     size = image.shape[0]
     cells = int(rng.integers(3, 6))
     coarse = rng.normal(0, rng.uniform(0.05, 0.22), (cells, cells, 1)) + rng.normal(0, 0.03, (cells, cells, 3))
@@ -47,7 +47,7 @@ def shade(image: Image, rng: np.random.Generator) -> Image:
 
 
 def stain(image: Image, mesh: Floats, rng: np.random.Generator) -> Image:
-    """Colour the skin around a feature, as a texture that bleeds over its border does."""
+    """Colour the skin around a feature, as a texture that bleeds over its border does; (S, S, 3), mesh (468, 2), px."""
     size = image.shape[0]
     points = mesh[list(_FEATURES[int(rng.choice(len(_FEATURES), p=[0.15, 0.15, 0.1, 0.2, 0.4]))])]
     centre = points.mean(0) + rng.normal(0, 0.02, 2) * size

@@ -38,7 +38,7 @@ def live_swap(subject: Subject, donor: Subject | None, rng: np.random.Generator)
 
 
 def decoded(image: Image, rng: np.random.Generator) -> Image:
-    """Let a face through a narrow decoder: fewer pixels, smooth skin, then enlarged and at times sharpened."""
+    """Let (S, S, 3) through a narrow decoder: fewer pixels, smooth skin, then enlarged and at times sharpened."""
     size = image.shape[0]
     small = max(32, round(size * rng.uniform(0.3, 0.95)))
     out = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)

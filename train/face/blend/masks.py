@@ -47,7 +47,7 @@ def hull(points: Floats, region: str, size: int, rng: np.random.Generator) -> Fl
 
 
 def soften(mask: Floats, rng: np.random.Generator) -> Floats:
-    """Deform the outline, then feather it by a random width; the inside stays 1."""
+    """Deform the outline of a mask (S, S), 0..1, then feather it by a random width; the inside stays 1."""
     size = mask.shape[0]
     shift = smooth_field(size, rng, amount=rng.uniform(0.0, 0.03) * size)
     out = cv2.remap(mask, *as_maps(shift), cv2.INTER_LINEAR)

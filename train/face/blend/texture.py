@@ -9,7 +9,7 @@ from ....stream.types import Floats, Image
 
 
 def tint(image: Image, rng: np.random.Generator, strength: float = 1.0) -> Image:
-    """Shift channels, hue, saturation, brightness and contrast."""
+    """Shift channels, hue, saturation, brightness and contrast of HxWx3 BGR; strength scales every shift."""
     out = image.astype(np.float32)
     out += rng.uniform(-14, 14, 3) * strength
     out = (out - 128) * (1 + rng.uniform(-0.12, 0.12) * strength) + 128 + rng.uniform(-14, 14) * strength
@@ -23,7 +23,7 @@ def tint(image: Image, rng: np.random.Generator, strength: float = 1.0) -> Image
 
 
 def refocus(image: Image, rng: np.random.Generator) -> Image:
-    """Lose detail by a smaller copy or by blur, or sharpen."""
+    """Lose detail of (S, S, 3) by a smaller copy or by blur, or sharpen."""
     size = image.shape[0]
     draw = rng.random()
     if draw < 0.45:
@@ -42,7 +42,7 @@ def refocus(image: Image, rng: np.random.Generator) -> Image:
 
 
 def rerender(image: Image, rng: np.random.Generator) -> Image:
-    """Imitate a decoder network: detail through a narrow bottleneck, smoothed skin, the grid of learned upsampling."""
+    """Imitate a decoder network on (S, S, 3): a narrow bottleneck, smoothed skin, the grid of learned upsampling."""
     size = image.shape[0]
     small = max(20, round(size / rng.uniform(1.3, 2.6)))
     code = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
@@ -61,7 +61,7 @@ def rerender(image: Image, rng: np.random.Generator) -> Image:
 
 
 def match_colour(source: Image, target: Image, mask: Floats) -> Image:
-    """Give source the mean and spread that target has under the mask.
+    """Give source the mean and spread in Lab that target has under the mask; (S, S, 3) BGR, (S, S).
 
     Reinhard et al., "Color Transfer between Images", IEEE CG&A 21(5), 2001.
     """

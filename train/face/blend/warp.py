@@ -54,7 +54,10 @@ def _with_ones(points: Floats) -> Floats:
 
 
 def onto(donor: Image, donor_mesh: Floats, target_mesh: Floats, size: int) -> Image:
-    """Lay a donor's face over a target's: affine first, then what the landmarks still ask for."""
+    """Lay a donor's face over a target's: affine first, then what the landmarks still ask for.
+
+    HxWx3 BGR and meshes (468, 2), px, to (size, size, 3).
+    """
     solution = _affine(donor_mesh, target_mesh)
     rough = cv2.warpAffine(donor, solution.T.astype(np.float32), (size, size), borderMode=cv2.BORDER_REFLECT)
     now = (_with_ones(donor_mesh) @ solution)[ANCHORS]
@@ -94,7 +97,7 @@ def express(image: Image, mesh: Floats, rng: np.random.Generator, *, reshape: bo
 
 
 def nudge(image: Image, rng: np.random.Generator) -> Image:
-    """Shift, scale and bend the picture a little, as a self-blended source is."""
+    """Shift, scale and bend (S, S, 3) a little, as a self-blended source is."""
     size = image.shape[0]
     scale = rng.uniform(0.95, 1.05)
     matrix = cv2.getRotationMatrix2D((size / 2, size / 2), rng.normal(0, 1.0), scale)
