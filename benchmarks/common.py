@@ -24,9 +24,10 @@ import numpy as np
 import psutil
 from skimage import data
 from truefeed.stream.config.settings import StreamSettings
-from truefeed.stream.live.pipeline import Line, alarm_settings
+from truefeed.stream.live.pipeline import Line
 from truefeed.stream.open import open_source
 from truefeed.stream.scoring.alarm import Alarm
+from truefeed.stream.scoring.alarm_settings import alarm_settings
 from truefeed.stream.scoring.models import Models
 from truefeed.stream.sinks.base import Sink
 from truefeed.stream.sources import SourceOptions

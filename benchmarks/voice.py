@@ -21,7 +21,8 @@ import numpy as np
 import soundfile
 from truefeed.engines import WEIGHTS, load
 from truefeed.stream.audio import RATE, VoiceScorer
-from truefeed.stream.scoring.alarm import Alarm, AlarmSettings
+from truefeed.stream.scoring.alarm import Alarm
+from truefeed.stream.scoring.alarm_settings import AlarmSettings
 from truefeed.stream.scoring.fusion import fuse
 from truefeed.stream.sources.base import SourceOptions
 from truefeed.stream.sources.microphone import MicrophoneSource

@@ -24,8 +24,9 @@ from typing import Any
 import av
 from common import Usage, arguments, clip, close, percentile, read_stamp, table, turn, verdict_rows
 from truefeed.stream.config.settings import StreamSettings
-from truefeed.stream.live.pipeline import Line, alarm_settings
+from truefeed.stream.live.pipeline import Line
 from truefeed.stream.scoring.alarm import Alarm
+from truefeed.stream.scoring.alarm_settings import alarm_settings
 from truefeed.stream.scoring.models import Models
 from truefeed.stream.sinks.base import Sink, Sinks
 from truefeed.stream.sources import SourceOptions

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from ..config.settings import StreamSettings, WatchSettings
 from ..redaction import redact
-from ..scoring.alarm import AlarmSettings
+from ..scoring.alarm_settings import AlarmSettings
 from ..scoring.models import Models
 from ..sinks.base import NOTHING, Sink, Sinks
 from ..sinks.console import Human

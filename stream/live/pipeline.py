@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ...engines import Engine
-from ..config.settings import StreamSettings
 from ..errors import ScoringError
-from ..scoring.alarm import Alarm, AlarmSettings
+from ..scoring.alarm import Alarm
 from ..scoring.analyzer import Analyzer, ScoreSettings
 from ..scoring.models import Models
 from ..sinks.base import NOTHING, Sink
@@ -231,13 +229,3 @@ class Line:
             "seconds": round(took, 3),
             "scored_fps": round(self._scored / took, 2) if took > 0 else 0.0,
         }
-
-
-def alarm_settings(engine: Engine, stream: StreamSettings) -> AlarmSettings:
-    """Return what the user asked for, else what the card of the model that scores says, else the defaults."""
-    said = engine.card.thresholds if engine.card else {}
-    base = AlarmSettings()
-    raise_at = stream.alert_at if stream.alert_at is not None else said.get("alert", base.raise_at)
-    clear_at = stream.clear_at if stream.clear_at is not None else min(said.get("clear", base.clear_at), raise_at)
-    # Whoever sets only clear-at, and above what raises by default, means both.
-    return replace(base, raise_at=max(raise_at, clear_at) if stream.alert_at is None else raise_at, clear_at=clear_at)

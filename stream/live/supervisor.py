@@ -10,13 +10,14 @@ from ..config.settings import StreamSettings, WatchSettings
 from ..errors import TruefeedError
 from ..redaction import displayable, public_name
 from ..scoring.alarm import Alarm
+from ..scoring.alarm_settings import alarm_settings
 from ..scoring.models import Models
 from ..signals import Interrupt
 from ..sinks.base import Sink
 from ..sources import Source
 from ..sources.capture import PREROLL, Capture
 from .outputs import Outputs
-from .pipeline import Line, alarm_settings
+from .pipeline import Line
 from .room import Room
 
 _PATIENCE = 0.1

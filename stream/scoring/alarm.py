@@ -24,8 +24,8 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 
-from ..errors import ConfigError
 from ..types import Alert, Verdict, VoiceVerdict
+from .alarm_settings import AlarmSettings
 from .fusion import doubtful
 
 SUPPORT = 0.75
@@ -34,40 +34,6 @@ HOLD = 1.5
 "A score stands until the next one, and no longer than this, s."
 EARLY_SCORES = 3
 "Scores that an early alert needs at least."
-
-
-@dataclass(frozen=True, slots=True)
-class AlarmSettings:
-    """When an alert is raised and cleared. Raises ConfigError where the values contradict each other."""
-
-    raise_at: float = 0.9
-    "Probability at or above which an alert is raised, 0..1."
-    clear_at: float = 0.6
-    "Probability under which it is cleared, 0..1; not above raise_at."
-    minimum: float = 2.0
-    "Length of the window whose median decides, s."
-    clear_after: float = 3.0
-    "How long the median has to stay under clear_at, s."
-    cool_down: float = 10.0
-    "How long after a clear the same subject stays quiet, s."
-    early_at: float = 0.98
-    "Probability that counts as overwhelming, 0..1; raise_at where that is higher."
-    early_for: float = 0.6
-    "How long it has to be overwhelming, s."
-    gone_after: float = 3.0
-    "How long a raised face may be out of the picture before it is cleared, s."
-    forget_after: float = 15.0
-    "How long an alert stands on doubtful verdicts only (a blurred face, a silent voice) before it is cleared, s."
-
-    def __post_init__(self) -> None:
-        for name in ("raise_at", "clear_at", "early_at"):
-            if not 0.0 <= getattr(self, name) <= 1.0:
-                raise ConfigError(f"{name} is {getattr(self, name)}: a probability from 0 to 1 is needed")
-        for name in ("minimum", "clear_after", "cool_down", "early_for", "gone_after", "forget_after"):
-            if not 0.0 <= getattr(self, name) < float("inf"):
-                raise ConfigError(f"{name} is {getattr(self, name)}: seconds, 0 or more, are needed")
-        if self.clear_at > self.raise_at:
-            raise ConfigError(f"clear_at {self.clear_at} is above raise_at {self.raise_at}: an alert could never stand")
 
 
 class Alarm:

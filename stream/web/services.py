@@ -149,3 +149,16 @@ def who_of(request: Request) -> Who:
 def refuse(error: TruefeedError) -> Problem:
     """Return the answer for what a user asked in vain."""
     return Problem(422, "refused", str(error))
+
+
+def found(services: Services, key: str) -> Row:
+    """Return the row of a scan. Raises Problem (404) where there is none."""
+    row = services.scans.row(key)
+    if row is None:
+        raise absent()
+    return row
+
+
+def absent() -> Problem:
+    """Return the answer for what is not there."""
+    return Problem(404, "not-found", "there is no such thing; it may have been deleted")

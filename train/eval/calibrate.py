@@ -24,7 +24,7 @@ from scipy.stats import norm
 from ...engines import load
 from ...stream.errors import ConfigError
 from ...stream.faces.quality import Limits
-from ...stream.scoring.alarm import AlarmSettings
+from ...stream.scoring.alarm_settings import AlarmSettings
 from ...stream.scoring.models import card_of, window_file
 from ..common import metrics
 from ..common.card_file import restamp

@@ -11,8 +11,8 @@ from ...engines import Card
 from ...stream.calibration import FAKE_AT, REAL_AT, STILL_FAKE_AT, Calibration, sigmoid
 from ...stream.config.settings import StreamSettings
 from ...stream.faces.quality import judge
-from ...stream.live.pipeline import alarm_settings
-from ...stream.scoring.alarm import Alarm, AlarmSettings
+from ...stream.scoring.alarm import Alarm
+from ...stream.scoring.alarm_settings import AlarmSettings, alarm_settings
 from ...stream.scoring.fusion import fuse
 from ...stream.scoring.models import Models
 from ...stream.scoring.synthetic_scorer import join, synthesis

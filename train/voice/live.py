@@ -8,7 +8,8 @@ import numpy as np
 
 from ...engines import Engine
 from ...stream.audio import RATE, VoiceScorer
-from ...stream.scoring.alarm import Alarm, AlarmSettings
+from ...stream.scoring.alarm import Alarm
+from ...stream.scoring.alarm_settings import AlarmSettings
 from ...stream.scoring.fusion import fuse
 from ...stream.types import Alert, AudioChunk, Floats, Verdict, VoiceVerdict
 

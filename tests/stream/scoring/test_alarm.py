@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from truefeed.stream.errors import ConfigError
-from truefeed.stream.scoring.alarm import EARLY_SCORES, HOLD, SUPPORT, Alarm, AlarmSettings
+from truefeed.stream.scoring.alarm import EARLY_SCORES, HOLD, SUPPORT, Alarm
+from truefeed.stream.scoring.alarm_settings import AlarmSettings
 from truefeed.stream.scoring.fusion import fuse
 from truefeed.stream.types import Alert, FaceVerdict, Status, Verdict, VoiceVerdict
 
