@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
@@ -59,7 +58,7 @@ def judge_all(files: Sequence[Found], job: Job, *, jobs: int = 1) -> Generator[R
     if jobs == 1 or len(files) < 2:
         yield from (_judge(found, models, job) for found in files)
         return
-    pool = Pool(_work, _died, min(jobs, len(files)), _begin, (job,))
+    pool = Pool(_work, min(jobs, len(files)), _begin, (job,), _died)
     yield from pool.each(files)
 
 
@@ -178,7 +177,6 @@ _worker: tuple[Models, Job] | None = None
 
 def _begin(job: Job) -> None:
     global _worker
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # end silently: the parent tells what happened
     _worker = job.load(), job
 
 

@@ -14,14 +14,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import multiprocessing
 import re
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
@@ -33,6 +29,7 @@ import numpy as np
 from ...engines import EngineError
 from ...stream.atomic import replacing
 from ...stream.errors import ConfigError, TruefeedError
+from ...stream.pool import Pool
 from ...stream.scan.probe import kind_of
 from ..common.progress import left
 from . import datasets
@@ -136,15 +133,7 @@ def _each(clips: Sequence[Clip], out: Path, settings: Settings, jobs: int) -> It
         cutter = Cutter(**asdict(settings))
         yield from (take(clip, out, settings, cutter) for clip in clips)
         return
-    context = multiprocessing.get_context("spawn")  # a fork would copy the runtimes' threads half alive
-    with ProcessPoolExecutor(min(jobs, len(clips)), context, _begin, (out, settings)) as pool:
-        try:
-            yield from pool.map(_work, clips)
-        except BrokenProcessPool:
-            raise TruefeedError("a worker process died (out of memory?); try fewer --jobs") from None
-        except BaseException:  # Ctrl-C too: the pool would first finish what waits
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    yield from Pool(_work, min(jobs, len(clips)), _begin, (out, settings)).each(clips)
 
 
 def key(clip: Clip) -> str:
@@ -217,7 +206,6 @@ _cutting: tuple[Path, Settings, Cutter] | None = None
 
 def _begin(out: Path, settings: Settings) -> None:
     global _cutting
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     cv2.setNumThreads(1)
     _cutting = (out, settings, Cutter(**asdict(settings)))
 

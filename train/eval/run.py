@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any, TextIO
 
-from ...stream.errors import TruefeedError
+from ...stream.pool import Pool
 from ...stream.scan.scanner import Job
 from ..data.datasets import Clip
 from .observe import Cache
@@ -50,15 +46,8 @@ def _each(clips: Sequence[Clip], job: Job, folder: Path, cache: Cache, jobs: int
     if jobs == 1 or len(clips) < 2:
         yield from (cache.get(clip.path) for clip in clips)
         return
-    context = multiprocessing.get_context("spawn")  # a fork would copy the runtimes' threads half alive
-    with ProcessPoolExecutor(min(jobs, len(clips)), context, _begin, (folder, job)) as pool:
-        try:
-            yield from pool.map(_work, [clip.path for clip in clips])
-        except BrokenProcessPool:
-            raise TruefeedError("a worker process died (out of memory?); try fewer --jobs") from None
-        except BaseException:  # Ctrl-C too: the pool would first finish what waits
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pool = Pool(_work, min(jobs, len(clips)), _begin, (folder, job))
+    yield from pool.each([clip.path for clip in clips])
 
 
 _cache: Cache | None = None
@@ -67,7 +56,6 @@ _cache: Cache | None = None
 
 def _begin(folder: Path, job: Job) -> None:
     global _cache
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
     _cache = Cache(folder, job, job.load())
 
 

@@ -7,10 +7,10 @@ that a training can begin with the first ones (train.face.train_encoder --bank).
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from ...stream.atomic import replacing
+from ...stream.pool import Pool
 from .pairs import Pairs, PairSettings
 
 _CHUNK = 64
@@ -33,8 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     args = _parse(argv)
     chunks = -(-args.pairs // _CHUNK)
     began = time.monotonic()
-    with multiprocessing.get_context("spawn").Pool(args.workers, _start, (args,)) as pool:
-        for done, _ in enumerate(pool.imap_unordered(_write, range(chunks)), 1):
+    with closing(Pool(_write, args.workers, _start, (args,)).each(range(chunks))) as written:
+        for done, _ in enumerate(written, 1):
             if done % 100 == 0 or done == chunks:
                 rate = done * _CHUNK / (time.monotonic() - began)
                 sys.stderr.write(f"{args.out}: {done * _CHUNK} pairs, {rate:.0f} a second\n")

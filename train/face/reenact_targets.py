@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from ...stream.atomic import beside
 from ...stream.image_file import stored_image
+from ...stream.pool import Pool
 from ...stream.types import Floats, Image
 from ..data import landmarks as parts
 from ..data.face_crops import recut
@@ -41,10 +41,9 @@ def read_sheets(dataset: Path, out: Path, workers: int, seed: int) -> Sheets:
             )
             for n in names
         }
-        with multiprocessing.get_context("spawn").Pool(workers, _start, (dataset, seed)) as pool:
-            for row, sheet in enumerate(pool.imap(_sheet, range(count), 32)):
-                for name, part in zip(names, sheet, strict=True):
-                    sheets[name][row] = part
+        for row, sheet in enumerate(Pool(_sheet, workers, _start, (dataset, seed)).each(range(count))):
+            for name, part in zip(names, sheet, strict=True):
+                sheets[name][row] = part
         for name in names:
             sheets[name].flush()
             beside(folder / f"{name}.npy").replace(folder / f"{name}.npy")
