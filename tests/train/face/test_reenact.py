@@ -58,7 +58,7 @@ def test_every_face_is_rendered(renders: Path) -> None:
     assert regions.shape == (4, 3)
     assert (pictures.std((2, 3, 4)) > 0).all()
     assert torch.load(renders / "shuffle.pt", weights_only=True)["decoder"] == "shuffle"
-    with pytest.raises(FileNotFoundError, match=r"train\.render first"):
+    with pytest.raises(FileNotFoundError, match=r"reenact_train first"):
         Renders(renders / "sheets")
 
 
