@@ -47,6 +47,7 @@ examples:
   truefeed scan interview.mp4
   truefeed scan evidence/ --json > results.jsonl
   truefeed scan evidence/ --report results.html --csv results.csv --jobs 4
+  truefeed scan archive/ --resume results.jsonl   interrupted, the same command goes on
   truefeed scan portrait.jpg --explain heatmaps/ --report portrait.html
   ffmpeg -i rtsp://HOST/live -t 10 -c copy -f matroska - | truefeed scan -
   truefeed scan -- -odd-name.mp4                 a name that starts with a dash
@@ -244,6 +245,12 @@ def _scan(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--csv", type=_as(path), metavar="FILE.csv", help="also write a table, a row a file, for a spreadsheet"
+    )
+    command.add_argument(
+        "--resume",
+        type=_as(path),
+        metavar="FILE.jsonl",
+        help="append each result to this file, and judge no file again that is in it",
     )
     command.add_argument(
         "--explain", type=_as(path), metavar="DIR", help="keep a heat map of each face there: where the evidence lies"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,6 +14,7 @@ from ..atomic import write_text
 from ..errors import ConfigError, SourceError
 from ..redaction import displayable, encodable
 from ..scan.html_report import EVIDENCE, page
+from ..scan.journal import Journal
 from ..scan.json_line import line
 from ..scan.named import named
 from ..scan.probe import Found
@@ -41,21 +42,38 @@ def command(arguments: argparse.Namespace) -> int:
         given.get("voice_model"),
         explain,
     )
-    with exits_on_sigterm(), named(arguments.paths) as files:
-        return _scan(files, job, kept, given)
+    with exits_on_sigterm(), ExitStack() as stack:
+        resume: Path | None = given.get("resume")
+        journal = stack.enter_context(Journal(resume)) if resume is not None else None
+        files = stack.enter_context(named(arguments.paths))
+        return _scan(files, job, stack.enter_context(kept), journal, given)
 
 
-def _scan(files: list[Found], job: Job, kept: _Kept, given: Mapping[str, Any]) -> int:
+def _scan(files: list[Found], job: Job, kept: _Kept, journal: Journal | None, given: Mapping[str, Any]) -> int:
     progress = _Progress(sys.stderr, len(files), quiet=given.get("quiet", False), lines=given["json"])
-    with kept, closing(judge_all(files, job, jobs=given.get("jobs", 1))) as reports:
-        for report in reports:
-            with progress.step(report):
-                if report is not None:
-                    kept.add(report)
+    with closing(_results(files, job, given.get("jobs", 1), journal)) as results:
+        for report, earlier in results:
+            if report is not None:
+                kept.add(report)
+            with progress.step(report, earlier=earlier):
+                if report is not None and not earlier:
+                    if journal is not None:
+                        journal.add(report)
                     sys.stdout.write((dumps(line(report)) if given["json"] else text(report)) + "\n")
                     sys.stdout.flush()
     progress.end()
-    return 0 if progress.judged and not progress.failed else 1
+    return 0 if progress.judged + progress.earlier and not progress.failed else 1
+
+
+def _results(
+    files: list[Found], job: Job, jobs: int, journal: Journal | None
+) -> Generator[tuple[Report | None, bool], None, None]:
+    """Yield in order of the files what is thought of each, and whether that is from an earlier scan."""
+    left = [found for found in files if journal is None or journal.earlier(found) is None]
+    with closing(judge_all(left, job, jobs=jobs)) as fresh:
+        for found in files:
+            before = journal.earlier(found) if journal is not None else None
+            yield (before, True) if before is not None else (next(fresh), False)
 
 
 def text(report: Report) -> str:
@@ -129,16 +147,17 @@ class _Progress:
         self._err, self._total, self._quiet = err, total, quiet
         self._terminal = err.isatty()
         self._lines = lines and not self._terminal
-        self.judged = self.failed = self._skipped = 0
+        self.judged = self.failed = self.earlier = self._skipped = 0
         self._started = time.monotonic()
 
     @contextmanager
-    def step(self, report: Report | None) -> Iterator[None]:
+    def step(self, report: Report | None, *, earlier: bool) -> Iterator[None]:
         """Say that one file more is done; within it the result is printed."""
         self._skipped += report is None
-        self.judged += report is not None
+        self.earlier += earlier
+        self.judged += report is not None and not earlier
         self.failed += report is not None and report.status == "error"
-        done = self.judged + self._skipped
+        done = self.judged + self.earlier + self._skipped
         if self._terminal and not self._quiet:
             # On a terminal both streams end on one screen.
             self._err.write("\r\x1b[K")
@@ -147,16 +166,17 @@ class _Progress:
         head = f"{done}/{self._total}"
         if self._terminal and not self._quiet and done < self._total:
             self._err.write(f"{head} done")
-        elif self._lines and not self._quiet and report is not None:
+        elif self._lines and not self._quiet and report is not None and not earlier:
             self._err.write(f"{head} {text(report)}\n")
         self._err.flush()
 
     def end(self) -> None:
         """Say how it went."""
-        if self._quiet and self.judged:
+        if self._quiet and self.judged + self.earlier:
             return
         took = time.monotonic() - self._started
-        parts = [f"{self.judged} judged in {took:.1f} s"] if self.judged else [_NOTHING]
+        parts = [f"{self.judged} judged in {took:.1f} s"] if self.judged or self.earlier else [_NOTHING]
+        parts += [f"{self.earlier} judged before"] if self.earlier else []
         parts += [f"{self.failed} failed"] if self.failed else []
         parts += [f"{self._skipped} left out (no media)"] if self._skipped else []
         self._err.write(", ".join(parts) + "\n")

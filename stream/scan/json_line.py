@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -22,3 +23,12 @@ def line(report: Report) -> dict[str, Any]:
         "error": report.error,
     }
     return told | {key: value for key, value in more.items() if value}
+
+
+def report_of(told: object) -> Report:
+    """Return the report that an object of a JSON line tells of. Raises ValueError where it is none."""
+    if not isinstance(told, Mapping) or not all(name in told for name in _ALWAYS) or not isinstance(told["path"], str):
+        raise ValueError("this is no result of `truefeed scan`")
+    known: dict[str, Any] = {name: told[name] for name in (*_ALWAYS, *_MORE) if name in told}
+    known |= {name: tuple(value) for name, value in known.items() if isinstance(value, list)}
+    return Report(**known)
