@@ -32,7 +32,8 @@ from ...stream.errors import ConfigError, TruefeedError
 from ...stream.pool import Pool
 from ...stream.scan.probe import kind_of
 from ..common.progress import left
-from . import datasets
+from ..common.source_hash import source_hash
+from . import datasets, extract
 from .datasets import Clip
 from .extract import Cutter, Take, main_track, write_picture, write_sound
 from .manifest import collect, describe, note_origin
@@ -42,7 +43,8 @@ DATA is a folder (FaceForensics++, DFDC, Celeb-DF, real/ and fake/, or with a ma
 label and, where known, method, target_id, split, pair, donor). With --input-video the label says what the file is.
 `truefeed train video --dataset DIR` trains on what lies in DIR then: genuine faces and labelled fakes.
 
-A second run goes on where the first one stopped. A broken file is reported and left out.
+A second run goes on where the first one stopped, and cuts anew what another version of truefeed has cut. A broken file
+is reported and left out.
 exit codes: 0 done, 1 some file failed, 2 usage."""
 
 
@@ -147,7 +149,8 @@ def take(clip: Clip, out: Path, settings: Settings, cutter: Cutter) -> str | Non
     record = out / "clips" / f"{key(clip)}.npz"
     try:
         stat = clip.path.stat()
-        made = json.dumps([stat.st_size, stat.st_mtime_ns, asdict(settings), cutter.landmarks, describe(clip)])
+        how = [asdict(settings), cutter.landmarks, source_hash(Path(extract.__file__))]
+        made = json.dumps([stat.st_size, stat.st_mtime_ns, *how, describe(clip)])
         if record.exists() and _made(record) == made:
             return None
         kind = kind_of(clip.path)

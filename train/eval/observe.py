@@ -16,7 +16,6 @@ from typing import Any
 
 import onnx
 
-from ... import stream
 from ...engines import Card, Engine
 from ...stream.atomic import write_text
 from ...stream.faces.quality import Limits
@@ -27,22 +26,12 @@ from ...stream.scoring.fusion import BORDERLINE
 from ...stream.scoring.models import Models, card_of, face_file, int8_file, still_file, window_file
 from ...stream.scoring.observer import Observer, Sight
 from ...stream.types import AudioChunk, Face, Floats, Frame, Image, Report, Verdict, VoiceVerdict
+from ..common.source_hash import source_hash
 
 _MEASURE_EVERY = 1.0
 "Quality of a face is noted so often, s of media time."
 _NO_SCORE = ("calibration", "thresholds", "quality", "training", "name", "version")
 "What a card says that a logit does not depend on; the limits of quality are looked at in full."
-_CODE = (
-    "scan/scanner",
-    "scoring/aggregate",
-    "scoring/analyzer",
-    "scoring/face_scorer",
-    "scoring/sampling",
-    "scoring/smoothing",
-    "scoring/synthetic_scorer",
-    "scoring/window",
-)
-"Modules of the live core that a logit depends on, beside those of stream/faces."
 
 
 class Witness(Observer):
@@ -162,9 +151,7 @@ def scorer_key(job: Job, models: Models) -> str:
         parts.append(_weights(still_file(face), models.still) + _fed(card_of(models.still)))
     limits = Limits.of({**card_of(models.face).quality, **card_of(models.face_window).quality})
     parts.append(json.dumps(asdict(limits), sort_keys=True))
-    core = Path(stream.__file__).parent
-    sources = [*(core / f"{name}.py" for name in _CODE), *sorted((core / "faces").glob("*.py"))]
-    parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources]
+    parts.append(source_hash(Path(__file__)))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

@@ -23,6 +23,7 @@ from ...stream.scan.probe import kind_of
 from ...stream.sources import SourceOptions
 from ...stream.sources.file import FileSource
 from ...stream.types import Frame, Image
+from ..common.source_hash import source_hash
 from ..data.datasets import Clip
 
 _TICKS = 90000
@@ -54,7 +55,7 @@ class Recode:
         Raises:
             SourceError, OSError, av.error.FFmpegError: path is no video that can be read.
         """
-        name = hashlib.sha256(path.read_bytes() + f"{self}".encode()).hexdigest()[:32]
+        name = hashlib.sha256(path.read_bytes() + f"{self} {source_hash(Path(__file__))}".encode()).hexdigest()[:32]
         target = folder / f"{name}.mkv"
         if not target.exists():
             with replacing(target) as part:

@@ -17,6 +17,7 @@ from ...stream.atomic import replacing
 from ...stream.audio.preprocess import level
 from ...stream.sinks.text import clock
 from ...stream.types import Floats
+from ..common.source_hash import source_hash
 from .channels import band, coded, disturbed, lossy, noisy, room, through
 from .dataset import Clip
 from .score import moments, row
@@ -73,10 +74,12 @@ def behind(clip: Clip, line: str) -> Floats:
 def hear(clips: Sequence[Clip], engine: Engine, line: str, cache: Path) -> list[Floats]:
     """Return the moments (seconds, D) of each clip behind a line; kept in a file in the folder `cache`.
 
-    The file is named after the front end, the clips and the line. What is done and what is left is told on stderr.
+    The file is named after the front end, the code, the clips and the line. What is done and what is
+    left is told on stderr.
     """
     names = "\n".join(f"{clip.path} {clip.samples.shape[1]}" for clip in clips)
-    digest = sha256(f"{engine.sha256} {line} {names}".encode()).hexdigest()[:12]
+    code = source_hash(Path(__file__))
+    digest = sha256(f"{engine.sha256} {code} {line} {names}".encode()).hexdigest()[:12]
     path = cache / f"heard-{digest}.npz"
     if not path.exists():
         found, begin = [], time.monotonic()

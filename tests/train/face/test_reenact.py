@@ -99,7 +99,7 @@ def test_a_bank_is_read_while_it_is_filled(pairs: Path) -> None:
     assert masks[:, 1].flatten(1).amax(1).min() > 0
     # RGB: skin is redder than blue.
     assert crops[:, 0, 0].float().mean() > crops[:, 0, 2].float().mean()
-    with pytest.raises(FileNotFoundError, match=r"train\.bank first"):
+    with pytest.raises(FileNotFoundError, match=r"pair_bank first"):
         Bank([pairs], 32, 4, 1)
 
 
