@@ -49,6 +49,7 @@ examples:
   truefeed scan evidence/ --report results.html --csv results.csv --jobs 4
   truefeed scan archive/ --resume results.jsonl   interrupted, the same command goes on
   truefeed scan portrait.jpg --explain heatmaps/ --report portrait.html
+  truefeed scan https://example.org/interview.mp4
   ffmpeg -i rtsp://HOST/live -t 10 -c copy -f matroska - | truefeed scan -
   truefeed scan -- -odd-name.mp4                 a name that starts with a dash
 
@@ -238,7 +239,9 @@ def _model(command: argparse.ArgumentParser) -> None:
 
 def _scan(command: argparse.ArgumentParser) -> None:
     command.argument_default = argparse.SUPPRESS
-    command.add_argument("paths", nargs="+", metavar="PATH", help="files and folders; - is standard input")
+    command.add_argument(
+        "paths", nargs="+", metavar="PATH", help="files, folders, http(s):// addresses; - is standard input"
+    )
     _json(command, "print one JSON line a file on stdout")
     command.add_argument(
         "--report", type=_as(path), metavar="FILE.html", help="also write a page to read and to pass on"
@@ -256,6 +259,9 @@ def _scan(command: argparse.ArgumentParser) -> None:
         "--explain", type=_as(path), metavar="DIR", help="keep a heat map of each face there: where the evidence lies"
     )
     command.add_argument("--jobs", type=_as(_jobs), metavar="N", help="files judged at once (default 1)")
+    command.add_argument(
+        "--allow-private", action="store_true", help="also fetch addresses of this machine and its network"
+    )
     command.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     _model(command)
 

@@ -45,7 +45,7 @@ def command(arguments: argparse.Namespace) -> int:
     with exits_on_sigterm(), ExitStack() as stack:
         resume: Path | None = given.get("resume")
         journal = stack.enter_context(Journal(resume)) if resume is not None else None
-        files = stack.enter_context(named(arguments.paths))
+        files = stack.enter_context(named(arguments.paths, private=given.get("allow_private", False)))
         return _scan(files, job, stack.enter_context(kept), journal, given)
 
 

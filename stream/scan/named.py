@@ -1,51 +1,63 @@
-"""What a person named on the command line, as files to judge: paths, and `-` for standard input."""
+"""What a person named on the command line, as files to judge: paths, addresses, and `-` for standard input."""
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 from ..errors import ConfigError, SourceError
+from .fetch import fetch
 from .probe import Found, walk
 
 STDIN = "-"
 MOST = 4_000_000_000
 "Of what does not lie in a file yet, bytes."
 _PIECE = 1 << 20
+_ADDRESS = re.compile(r"(?i)https?://")
 
 
 @contextmanager
-def named(words: Sequence[str]) -> Iterator[list[Found]]:
+def named(words: Sequence[str], *, private: bool = False) -> Iterator[list[Found]]:
     """Yield the files that the words name; what had to be copied is gone at the end.
+
+    Args:
+        words: paths, addresses, `-`.
+        private: whether addresses of this machine and its network may be fetched.
 
     Raises:
         ConfigError: standard input is named twice.
     """
     if words.count(STDIN) > 1:
         raise ConfigError("`-`: standard input can be read only once")
-    if STDIN not in words:
+    if not any(word == STDIN or _ADDRESS.match(word) for word in words):
         yield list(walk([Path(word) for word in words]))
         return
     with TemporaryDirectory(prefix="truefeed-", ignore_cleanup_errors=True) as folder:
-        yield [found for word in words for found in _found(word, Path(folder))]
+        places = (Path(folder, str(number)) for number in range(len(words)))
+        yield [found for word, place in zip(words, places, strict=True) for found in _found(word, place, private)]
 
 
-def _found(word: str, folder: Path) -> Iterator[Found]:
+def _found(word: str, place: Path, private: bool) -> Iterator[Found]:
+    if _ADDRESS.match(word):
+        yield Found(place, named=True, shown=word, address=word, private=private)
+        return
     if word != STDIN:
         yield from walk([Path(word)])
         return
-    copy = folder / "stdin"
     try:
         if sys.stdin is None:
             raise SourceError(f"{STDIN}: standard input is closed")
-        spool(sys.stdin.buffer, copy)
-        yield Found(copy, named=True, shown=STDIN)
+        spool(sys.stdin.buffer, place)
+        yield Found(place, named=True, shown=STDIN)
     except SourceError as error:
-        yield Found(copy, True, str(error), shown=STDIN)
+        yield Found(place, True, str(error), shown=STDIN)
 
 
 def spool(stream: BinaryIO, target: Path, most: int = MOST) -> None:
@@ -62,3 +74,27 @@ def spool(stream: BinaryIO, target: Path, most: int = MOST) -> None:
         if isinstance(error, SourceError):
             raise
         raise SourceError(f"{STDIN}: {(error.strerror or 'cannot be read').lower()}") from None
+
+
+@contextmanager
+def brought(found: Found) -> Iterator[Found]:
+    """Yield the file as one that can be judged: what an address names is fetched, and deleted at the end."""
+    if found.address is None:
+        yield found
+        return
+    try:
+        yield _fetched(found, found.address)
+    finally:
+        shutil.rmtree(found.path, ignore_errors=True)
+
+
+def _fetched(found: Found, address: str) -> Found:
+    def target(name: str) -> Path:
+        return found.path / f"media{Path(name).suffix}"
+
+    try:
+        found.path.mkdir()
+        path, _, _ = fetch(address, target, most=MOST, private=found.private, tell=lambda share: None)
+    except OSError as error:  # also SourceError
+        return replace(found, address=None, error=str(error))
+    return replace(found, address=None, path=path)

@@ -47,7 +47,11 @@ class Found:
     "True where the user named it, False where a folder holds it."
     error: str | None = None
     shown: str | None = None
-    "What to call it where path is but a copy."
+    "What to call it where path is but a copy; may hold credentials."
+    address: str | None = None
+    "Where it is still to be fetched from, into a folder at path."
+    private: bool = False
+    "Whether the address may be one of this machine and its network."
 
 
 def walk(paths: Sequence[Path]) -> Iterator[Found]:

@@ -20,6 +20,7 @@ from ..scoring.summary import Summary
 from ..types import Frame, Report
 from .feed import feed, missing, notes
 from .heatmap import Explainer
+from .named import brought
 from .picture import read_picture, unreadable
 from .probe import Found, Kind, claims_media, is_webp, kind_of
 from .webp import read_animation
@@ -63,6 +64,11 @@ def judge_all(files: Sequence[Found], job: Job, *, jobs: int = 1) -> Generator[R
 
 
 def _judge(found: Found, models: Models, job: Job) -> Report | None:
+    with brought(found) as here:
+        return _explained(here, models, job)
+
+
+def _explained(found: Found, models: Models, job: Job) -> Report | None:
     if job.explain is None:
         return judge(found, models)
     explainer = Explainer(models)

@@ -11,8 +11,8 @@ from typing import Any
 from fastapi import Request
 
 from ..errors import ConfigError, TruefeedError
+from ..scan.fetch import fetch
 from .database import Database, Row
-from .fetch import fetch
 from .hub import Hub
 from .options import WebOptions
 from .problems import Problem

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from ...errors import SourceError
-from ..fetch import check
+from ...scan.fetch import check
 from ..problems import Problem, documented
 from ..scans import public
 from ..schemas import Address, Keep, Scan

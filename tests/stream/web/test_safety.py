@@ -14,8 +14,8 @@ import pytest
 pytest.importorskip("fastapi")
 
 from truefeed.stream.errors import ConfigError, SourceError
+from truefeed.stream.scan.fetch import fetch, is_private, resolve
 from truefeed.stream.web.database import Database
-from truefeed.stream.web.fetch import fetch, is_private, resolve
 from truefeed.stream.web.options import Limits
 from truefeed.stream.web.users import Allowance, Users
 from web_server import Web
