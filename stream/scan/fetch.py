@@ -80,7 +80,13 @@ class _Pinned(http.client.HTTPConnection):
 
 
 def fetch(
-    url: str, target: Callable[[str], Path], *, most: int, private: bool, tell: Callable[[float], None]
+    url: str,
+    target: Callable[[str], Path],
+    *,
+    most: int,
+    private: bool,
+    tell: Callable[[float], None],
+    longest: float = _LONGEST,
 ) -> tuple[Path, str, int]:
     """Write what an address holds into a file.
 
@@ -90,6 +96,7 @@ def fetch(
         most: bytes.
         private: whether addresses inside are allowed.
         tell: takes the share that has come, where that can be known.
+        longest: for all of it, s.
 
     Returns:
         the file, the name, and the size in bytes.
@@ -97,7 +104,7 @@ def fetch(
     Raises:
         SourceError: refused, too large, too slow, or not there.
     """
-    deadline = time.monotonic() + _LONGEST
+    deadline = time.monotonic() + longest
     for _ in range(_REDIRECTIONS + 1):
         parts = check(url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -137,7 +144,7 @@ def _write(
                 raise SourceError(f"{url}: more than the {most / 1e9:.1f} GB allowed")
             now = time.monotonic()
             if now > deadline:
-                raise SourceError(f"{url}: took longer than {_LONGEST / 60:g} minutes")
+                raise SourceError(f"{url}: not here in the time allowed")
             out.write(data)
             if total and now - told > 0.3:
                 told = now

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.server
 import json
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,8 @@ import cv2
 import pytest
 from clips import face_picture
 from truefeed.stream.cli import main
+from truefeed.stream.errors import SourceError
+from truefeed.stream.scan.fetch import fetch
 
 _PICTURE: bytes = cv2.imencode(".png", face_picture())[1].tobytes()
 
@@ -22,6 +26,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         server: Any = self.server
         server.asked.append((self.path, self.headers.get("Authorization")))
+        if self.path == "/drip":
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):  # until the other side has had enough
+                while True:
+                    self.wfile.write(b"x")
+                    time.sleep(0.01)
+            return
         if self.path.startswith("/away"):
             self.send_response(302)
             self.send_header("Location", f"http://localhost:{server.server_port}/face.png")
@@ -87,6 +99,19 @@ def test_addresses_of_this_machine_are_refused_unless_allowed(
     assert all(line["status"] == "error" for line in lines)
     assert all("--allow-private" in line["error"] for line in lines[:2])
     assert server.asked == []
+
+
+def test_a_server_that_drips_is_left(server: _Server, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="not here in the time allowed"):
+        fetch(
+            f"http://{server.root}/drip",
+            lambda name: tmp_path / name,
+            most=1 << 20,
+            private=True,
+            tell=lambda share: None,
+            longest=0.3,
+        )
+    assert (tmp_path / "drip").stat().st_size > 1
 
 
 def test_a_password_goes_to_its_host_alone_and_is_not_printed(
