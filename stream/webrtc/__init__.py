@@ -2,5 +2,5 @@
 
 Ways in: `whep` (subscribe), `whip` and `server` (publishers come, and a page), `janus` and `livekit` (rooms). `peer` is
 one connection: `track` takes its packets, `frame_queue` and `reader` hand frames and audio on, `recorder` keeps them as
-coded. Only `aiortc_hooks` and `deps` touch what aiortc does not show.
+coded. Only `aiortc_hooks` touches private parts of aiortc and aioice.
 """

@@ -1,108 +1,28 @@
-"""What is added to an aiortc receiver: no damaged picture, no unbounded queue, keyframe requests, figures.
+"""All that reaches into private parts of aiortc and aioice; pyproject.toml pins the releases that have them.
 
 aiortc decodes every frame that its jitter buffer completes, also after frames were lost, and waits for a lost packet
-until 512 others have come. Here its buffer, the queue to its decoder and its error flag are replaced before it starts.
-These are private parts of aiortc: `attach` fails at once, in words, with a release that has other ones.
+until 512 others have come. Here its buffer, the queue to its decoder and its error flag are replaced before it starts:
+`attach` fails at once, in words, with a release that is built otherwise.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 from ..errors import TruefeedError
-from ..sources.bitrate import BitrateMeter
-from .deps import JitterBuffer, aiortc
+from .deps import JitterBuffer, TransportPolicy, aiortc
+from .gate import Gate
 
 BLOCKED = 0.6
 "A lost packet that was asked for again has so long to come; then its frame is given up, s."
-BACKLOG = 30
-"Compressed pictures that may wait for the decoder: a second of them."
 _REMEMBERED = 256
+Handler = Callable[..., Coroutine[Any, Any, None]]
+"Takes a packet."
 _LATE = 100
 "aiortc takes a packet that is behind by more for a new beginning."
-
-
-class Gate(queue.Queue[Any]):
-    """The queue to the decoder: lets pictures through from a keyframe on, and none after a loss until the next one."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__()
-        self.kind = kind
-        self.waiting = kind == "video"
-        "For a keyframe."
-        self.skipped = 0
-        "Compressed pictures that were not decoded."
-        self.decode_errors = 0
-        self.bitrate = BitrateMeter()
-        self.codec: str | None = None
-        self.origin: int | None = None
-        "What aiortc subtracts from RTP timestamps."
-        self.keep: Callable[[str, Any, bool, float], object] | None = None
-        "Takes what goes to the decoder as well: codec, frame, whether it is a keyframe, and when it arrived, s."
-        self.keyed = float("-inf")
-        "When the latest keyframe came, s."
-        self._gap = False
-        self._known: dict[int, tuple[float, float | None, bool]] = {}
-
-    def lost(self) -> None:
-        """Frames are missing from here on."""
-        if self.kind == "video":
-            self.waiting = True
-
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Take (codec, frame) from the jitter buffer, or None for the end."""
-        if item is None:
-            super().put(item)
-            return
-        codec, frame = item
-        self.codec = codec.name
-        self.origin = getattr(frame, "rtp", frame.timestamp) - frame.timestamp
-        arrived = getattr(frame, "arrived", None) or time.monotonic()
-        if self.kind == "video" and not self._admits(codec.name, frame.data, arrived):
-            return
-        rate = None
-        if self.kind == "video":
-            self.bitrate.add(frame.timestamp / 90000, len(frame.data))
-            rate = self.bitrate.kbps
-        self._known[frame.timestamp] = arrived, rate, self._gap
-        self._gap = False
-        while len(self._known) > _REMEMBERED:
-            self._known.pop(next(iter(self._known)))
-        if self.keep is not None:
-            self.keep(codec.name, frame, self.keyed == arrived or self.kind == "audio", arrived)
-        super().put(item)
-
-    def _admits(self, codec: str, data: bytes, arrived: float) -> bool:
-        if self.qsize() >= BACKLOG:  # the decoder is too slow for this stream
-            self.waiting = True
-        elif is_keyframe(codec, data):
-            self.waiting, self.keyed = False, arrived
-        if self.waiting:
-            self.skipped += 1
-            self._gap = True
-        return not self.waiting
-
-    def about(self, pts: int | None) -> tuple[float, float | None, bool]:
-        """Return (arrived, kbit/s, whether frames are missing before it) of a decoded frame, and forget it."""
-        return self._known.pop(-1 if pts is None else pts, (time.monotonic(), None, False))
-
-
-def is_keyframe(codec: str, data: bytes) -> bool:
-    """Tell whether a whole compressed picture can be decoded by itself; True for codecs that are not known."""
-    if codec == "VP8":
-        return bool(data) and not data[0] & 1  # RFC 6386, section 9.1
-    if codec == "H264":
-        start = data.find(b"\0\0\1")
-        while 0 <= start < len(data) - 3:
-            if data[start + 3] & 0x1F in (5, 7):  # IDR, or the parameters that come before one
-                return True
-            start = data.find(b"\0\0\1", start + 3)
-        return False
-    return True
 
 
 class WatchedBuffer(JitterBuffer):
@@ -167,7 +87,8 @@ def attach(receiver: aiortc.RTCRtpReceiver, kind: str) -> tuple[Gate, WatchedBuf
     own = vars(receiver)
     names = {name: f"_RTCRtpReceiver__{name}" for name in ("decoder_queue", "jitter_buffer", "decoder_error")}
     nacks = "_RTCRtpReceiver__nack_generator"
-    if not {*names.values(), nacks} <= own.keys():
+    methods = ("_handle_rtp_packet", "_handle_rtcp_packet", "_send_rtcp_pli", "_send_rtcp_nack")
+    if not {*names.values(), nacks} <= own.keys() or not all(hasattr(receiver, name) for name in methods):
         raise TruefeedError("this release of aiortc is built otherwise: pip install 'truefeed[webrtc]' again")
     gate = Gate(kind)
     generator = own[nacks]
@@ -182,3 +103,56 @@ def attach(receiver: aiortc.RTCRtpReceiver, kind: str) -> tuple[Gate, WatchedBuf
         return sorted(generator.missing) if generator is not None else []
 
     return gate, buffer, missing
+
+
+def overhear(receiver: aiortc.RTCRtpReceiver, rtp: Handler, rtcp: Handler) -> tuple[Handler, Handler]:
+    """Give each packet of a receiver to others; return what takes them in the receiver itself."""
+    before: tuple[Handler, Handler] = receiver._handle_rtp_packet, receiver._handle_rtcp_packet
+    receiver._handle_rtp_packet = rtp  # type: ignore[method-assign]
+    receiver._handle_rtcp_packet = rtcp  # type: ignore[method-assign]
+    return before
+
+
+def codec_of(receiver: aiortc.RTCRtpReceiver, payload_type: int) -> str | None:
+    """Return the name of what a payload type was agreed to mean, such as `VP8` or `rtx`."""
+    codec = vars(receiver).get("_RTCRtpReceiver__codecs", {}).get(payload_type)
+    return None if codec is None else str(codec.name)
+
+
+async def request_keyframe(receiver: aiortc.RTCRtpReceiver, ssrc: int) -> None:
+    """Send a Picture Loss Indication (RFC 4585, section 6.3.1)."""
+    await receiver._send_rtcp_pli(ssrc)
+
+
+async def request_packets(receiver: aiortc.RTCRtpReceiver, ssrc: int, missing: list[int]) -> None:
+    """Send a Generic NACK (RFC 4585, section 6.2.1) of sequence numbers."""
+    await receiver._send_rtcp_nack(ssrc, missing)
+
+
+def connections(pc: aiortc.RTCPeerConnection) -> Iterator[Any]:
+    """Yield aioice's connection of each transceiver that has one; several may share it."""
+    for transceiver in pc.getTransceivers():
+        transport = getattr(transceiver.receiver, "transport", None)
+        connection = getattr(getattr(transport, "transport", None), "_connection", None)
+        if connection is not None:
+            yield connection
+
+
+def ice_servers(pc: aiortc.RTCPeerConnection) -> list[aiortc.RTCIceServer]:
+    return list(vars(pc)["_RTCPeerConnection__configuration"].iceServers or [])
+
+
+def chosen_path(pc: aiortc.RTCPeerConnection) -> str | None:
+    """Return the kind of candidate that media flow by; None while they do not."""
+    pairs = (pair for connection in connections(pc) for pair in connection._nominated.values())
+    return next((str(pair.protocol.local_candidate.type) for pair in pairs), None)
+
+
+def protocols(connection: Any) -> list[Any]:
+    """Return aioice's own list of the sockets of a connection; what is added to it is used and closed with them."""
+    found: list[Any] = connection._protocols
+    return found
+
+
+def is_relay_only(connection: Any) -> bool:
+    return bool(connection._transport_policy == TransportPolicy.RELAY)

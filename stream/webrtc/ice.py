@@ -11,9 +11,9 @@ from urllib.parse import unquote
 from ..errors import ConfigError
 from ..redaction import public_server
 from ..sources.base import SourceOptions
+from .aiortc_hooks import connections, ice_servers, is_relay_only, protocols
 from .deps import (
     StunProtocol,
-    TransportPolicy,
     aiortc,
     connection_kwargs,
     relayed_candidate,
@@ -66,17 +66,14 @@ def widen(pc: aiortc.RTCPeerConnection) -> None:
 
     To be called once the transports are there and before candidates are gathered. May be called twice.
     """
-    for transceiver in pc.getTransceivers():
-        transport = getattr(transceiver.receiver, "transport", None)
-        connection = getattr(getattr(transport, "transport", None), "_connection", None)
-        if connection is not None and "get_component_candidates" not in vars(connection):
+    for connection in connections(pc):
+        if "get_component_candidates" not in vars(connection):
             _widen(connection, _others(pc))
 
 
 def _others(pc: aiortc.RTCPeerConnection) -> list[dict[str, Any]]:
     """Return aiortc's own reading of each server but the first of its kind."""
-    servers = vars(pc)["_RTCPeerConnection__configuration"].iceServers or []
-    read = [connection_kwargs([server]) for server in servers]
+    read = [connection_kwargs([server]) for server in ice_servers(pc)]
     stuns, turns = ([one for one in read if kind in one] for kind in ("stun_server", "turn_server"))
     return [*stuns[1:], *turns[1:]]
 
@@ -87,7 +84,8 @@ def _widen(connection: Any, others: list[dict[str, Any]]) -> None:
     async def gather(component: int, addresses: list[str], timeout: int = 5) -> list[Any]:
         tried = [asyncio.ensure_future(_relay(connection, component, one)) for one in others if "turn_server" in one]
         found: list[Any] = await first(component, addresses, timeout)
-        hosts = [p for p in connection._protocols if p.local_candidate.type == "host" and "." in p.local_candidate.host]
+        ours = protocols(connection)
+        hosts = [p for p in ours if p.local_candidate.type == "host" and "." in p.local_candidate.host]
         for one in others:
             if "stun_server" in one and not any(c.type == "srflx" for c in found):
                 tried += [asyncio.ensure_future(server_reflexive_candidate(p, one["stun_server"])) for p in hosts]
@@ -96,7 +94,7 @@ def _widen(connection: Any, others: list[dict[str, Any]]) -> None:
             task.cancel()
         for candidate, protocol in (task.result() for task in done if task.exception() is None):
             found.append(candidate)
-            connection._protocols += [protocol] if protocol is not None else []
+            ours += [protocol] if protocol is not None else []
         return found
 
     connection.get_component_candidates = gather
@@ -105,7 +103,7 @@ def _widen(connection: Any, others: list[dict[str, Any]]) -> None:
 async def _relay(connection: Any, component: int, server: dict[str, Any]) -> Any:
     return await relayed_candidate(
         component=component,
-        hide_related_address=connection._transport_policy == TransportPolicy.RELAY,
+        hide_related_address=is_relay_only(connection),
         protocol_factory=lambda: StunProtocol(connection),
         turn_server=server["turn_server"],
         turn_username=server["turn_username"],

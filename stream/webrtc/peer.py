@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import SourceError
 from ..sources.base import Tally
+from .aiortc_hooks import chosen_path, connections
 from .avsync import Clock
 from .deps import MediaStreamError, aiortc
 from .frame_queue import Inbox
@@ -115,18 +116,13 @@ class Peer:
     @property
     def path(self) -> str | None:
         """By what kind of candidate media flow: `host`, `srflx`, `prflx` or `relay`; None while they do not."""
-        for transceiver in self.pc.getTransceivers():
-            connection = getattr(transceiver.receiver.transport.transport, "_connection", None)
-            for pair in getattr(connection, "_nominated", {}).values():
-                return str(pair.protocol.local_candidate.type)
-        return None
+        return chosen_path(self.pc)
 
     def _listen(self) -> None:
         """Notice the checks by which a peer shows that it lives while it sends no media (camera off)."""
-        for transceiver in self.pc.getTransceivers():
-            connection = getattr(transceiver.receiver.transport.transport, "_connection", None)
-            received = getattr(connection, "request_received", None)
-            if received is None or getattr(received, "watched", False):
+        for connection in connections(self.pc):
+            received = connection.request_received
+            if getattr(received, "watched", False):
                 continue
 
             def watch(*arguments: Any, received: Any = received, **named: Any) -> Any:
@@ -134,7 +130,7 @@ class Peer:
                 return received(*arguments, **named)
 
             watch.watched = True  # type: ignore[attr-defined]
-            connection.request_received = watch  # type: ignore[union-attr]
+            connection.request_received = watch
 
     def _state(self) -> None:
         state = self.pc.connectionState

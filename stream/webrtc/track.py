@@ -7,7 +7,7 @@ import time
 from typing import Any, Literal
 
 from ..sources.base import Tally
-from .aiortc_hooks import attach
+from .aiortc_hooks import attach, codec_of, overhear, request_keyframe, request_packets
 from .avsync import Clock
 from .deps import RtcpByePacket, RtcpSrPacket, StreamStatistics, aiortc
 from .frame_queue import Entry, Inbox
@@ -50,9 +50,7 @@ class Receiver:
         self._pictures: tuple[int, int] | None = None
         "Decoded and skipped until the last time; None before the first, as who joins waits for a keyframe anyway."
         self._missing_pictures: float | None = None
-        self._rtp, self._rtcp = receiver._handle_rtp_packet, receiver._handle_rtcp_packet
-        receiver._handle_rtp_packet = self._on_rtp  # type: ignore[method-assign]
-        receiver._handle_rtcp_packet = self._on_rtcp  # type: ignore[method-assign]
+        self._rtp, self._rtcp = overhear(receiver, self._on_rtp, self._on_rtcp)
 
     async def _on_rtp(self, packet: Any, arrival_time_ms: int) -> None:
         self.heard = time.monotonic()
@@ -64,9 +62,8 @@ class Receiver:
         await self._rtp(packet, arrival_time_ms=arrival_time_ms)
 
     def _is_repair(self, packet: Any) -> bool:
-        codecs = vars(self._receiver).get("_RTCRtpReceiver__codecs", {})
-        codec = codecs.get(packet.payload_type)
-        return codec is None or codec.name.lower() == "rtx"
+        codec = codec_of(self._receiver, packet.payload_type)
+        return codec is None or codec.lower() == "rtx"
 
     async def _on_rtcp(self, packet: Any) -> None:
         self.heard = time.monotonic()
@@ -96,11 +93,11 @@ class Receiver:
         if (self._gate.waiting and now - self._asked >= _PLI_EVERY) or stale:
             self._asked = now
             self._pli += 1
-            await self._receiver._send_rtcp_pli(ssrc)
+            await request_keyframe(self._receiver, ssrc)
         missing = self._missing() if self._buffer.blocked(now) > _TICK else []
         if missing:
             self._nack += 1
-            await self._receiver._send_rtcp_nack(ssrc, missing[-_NACK_MOST:])
+            await request_packets(self._receiver, ssrc, missing[-_NACK_MOST:])
 
     def _keep(self, codec: str, frame: Any, key: bool, arrived: float) -> None:
         assert self._tape is not None

@@ -20,8 +20,9 @@ from aiortc.rtp import RtpPacket
 from truefeed.stream.open import open_room, open_source
 from truefeed.stream.sources import SourceOptions
 from truefeed.stream.webrtc import frame_queue, ice
-from truefeed.stream.webrtc.aiortc_hooks import BACKLOG, BLOCKED, Gate, WatchedBuffer, is_keyframe
+from truefeed.stream.webrtc.aiortc_hooks import BLOCKED, WatchedBuffer
 from truefeed.stream.webrtc.avsync import Clock
+from truefeed.stream.webrtc.gate import BACKLOG, Gate, is_keyframe
 from truefeed.stream.webrtc.whep import split
 
 VP8 = SimpleNamespace(name="VP8", mimeType="video/VP8")
