@@ -122,7 +122,7 @@ def test_a_command_without_its_packages_names_the_extra(tmp_path: Path) -> None:
     """A real interpreter in which torch is not installed."""
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError('No module named torch', name='torch')\n")
     done = subprocess.run(
-        [sys.executable, "-m", "truefeed.stream", "train", "video", "--dataset", str(tmp_path), "--out", str(tmp_path)],
+        [sys.executable, "-m", "truefeed.stream", "train", "voice", "--dataset", str(tmp_path), "--out", str(tmp_path)],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -270,7 +270,8 @@ def test_nothing_secret_is_printed(rtsp: Rtsp, clip: Path) -> None:
     code = """
 import sys, time
 from truefeed.stream.sources.capture import Capture, End
-from truefeed.stream.sources import SourceOptions, open_source
+from truefeed.stream.open import open_source
+from truefeed.stream.sources import SourceOptions
 for url in sys.argv[1:]:
     deadline = time.monotonic() + 2.5
     with Capture(open_source(url, SourceOptions(stall=1, backoff=(0.1, 0.2)))) as capture:
