@@ -42,6 +42,7 @@ _BEFORE_SECRETS = (
 )
 "Path segments after which nothing is shown."
 _SEGMENT = re.compile(r"@?[\w.~,+()-]*")
+_NAME = re.compile(r"[\w.,()-]+")
 _VALUE = re.compile(r"[\w.,:-]*")
 _GUID = re.compile(r"(?i)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -132,10 +133,14 @@ def _public(url: str) -> str:
     user, at, host = authority.rpartition("@")
     if not _HOST.fullmatch(host) or _doubtful(head, authority, tail):
         return _host(head, rest)
-    path, mark, query = tail.partition("#")[0].partition("?")
+    tail, _, fragment = tail.partition("#")
+    path, mark, query = tail.partition("?")
     streaming = head.lower().startswith(("rtmp", "rtmps"))
     shown = f"{head}{HIDDEN if user else ''}{at}{host}{_path(path, key_at_end=streaming)}"
-    return shown + (mark + "&".join(map(_parameter, re.split("[&;]", query))) if mark else "")
+    shown += mark + "&".join(map(_parameter, re.split("[&;]", query))) if mark else ""
+    # Behind the address of a room stands who is in it; any other fragment has no meaning here and may be a secret.
+    named = head.lower().startswith(("janus", "livekit")) and _NAME.fullmatch(fragment)
+    return f"{shown}#{fragment}" if named else shown
 
 
 def _parted(rest: str) -> tuple[str, str]:
