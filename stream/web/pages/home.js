@@ -21,9 +21,10 @@ export async function show(main) {
     h("section", {}, h("div", { class: "row between" }, h("h2", {}, t("home.recent")), h("a", { href: "/history" }, t("home.recent.all"))), recent));
   const ends = [watch(() => draw(going)), listen((event) => ["scan", "deleted", "online"].includes(event.event) && soon(recent))];
   draw(going);
-  await refresh(recent);
+  // Before the first wait: whoever pastes at once is heard too.
   const paste = (event) => event.clipboardData?.files.length && submit(event.clipboardData.files);
   document.addEventListener("paste", paste);
+  await refresh(recent);
   return () => {
     document.removeEventListener("paste", paste);
     ends.forEach((end) => end());

@@ -13,6 +13,7 @@ const PAGES = [
 ];
 const NAV = [["/", "nav.check"], ["/history", "nav.history"], ["/live", "nav.live"], ["/call", "nav.call"]];
 let leave = () => {};
+let turn = 0;
 
 function frame() {
   const links = NAV.map(([path, key]) => h("a", { href: path }, t(key)));
@@ -28,6 +29,7 @@ function frame() {
 }
 
 async function show(moved = false) {
+  const mine = ++turn;
   const path = location.pathname;
   const page = PAGES.find((known) => known.path.test(path));
   leave();
@@ -44,7 +46,10 @@ async function show(moved = false) {
   if (page.title) title(t(page.title));
   const module = await import(page.module);
   if (location.pathname !== path) return;
-  leave = (await module.show(main, ...path.match(page.path).slice(1))) ?? leave;
+  const end = await module.show(main, ...path.match(page.path).slice(1));
+  // Whoever has gone on meanwhile has another page's end to call later, and this one's now.
+  if (mine !== turn) return void end?.();
+  leave = end ?? leave;
   if (moved) {
     window.scrollTo(0, 0);
     main.focus({ preventScroll: true });
