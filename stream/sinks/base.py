@@ -29,6 +29,15 @@ NOTHING: Mapping[str, Any] = {
 "The summary of a source that gave nothing; its keys are a contract."
 
 
+def complain(errors: TextIO, line: str) -> None:
+    """Tell a person on errors what a sink could not do, without secrets; safe where nobody reads it any more."""
+    try:
+        errors.write(f"truefeed: {redact(line)}\n")
+        errors.flush()
+    except (OSError, ValueError):
+        pass
+
+
 class Sink:
     """Takes what the watch loop finds out. A sink overrides what it has a use for; the rest does nothing.
 

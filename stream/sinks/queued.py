@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TextIO
 
-from ..redaction import redact
 from ..types import Alert, Frame, StateChange, Verdict
-from .base import Sink
+from .base import Sink, complain
 
 Work = Callable[[], object]
 
@@ -126,11 +125,7 @@ class Queue:
             self._tell(f"{self._what}: {problem}; the watching goes on")
 
     def _tell(self, line: str) -> None:
-        try:
-            self._errors.write(f"truefeed: {redact(line)}\n")
-            self._errors.flush()
-        except (OSError, ValueError):
-            pass  # nobody reads standard error any more
+        complain(self._errors, line)
 
 
 class Queued(Sink):

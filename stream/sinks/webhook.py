@@ -16,9 +16,9 @@ from typing import IO, TextIO
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ..errors import ConfigError
-from ..redaction import encodable, public_host, redact
+from ..redaction import encodable, public_host
 from ..types import Alert
-from .base import Sink
+from .base import Sink, complain
 from .jsonl import alert_event, dumps
 
 _HELD = 200
@@ -129,11 +129,7 @@ class Webhook(Sink):
             self._tell(f"webhook {self._shown}: {problem}; the watching goes on")
 
     def _tell(self, line: str) -> None:
-        try:
-            self._errors.write(f"truefeed: {redact(line)}\n")
-            self._errors.flush()
-        except (OSError, ValueError):
-            pass  # nobody reads standard error any more
+        complain(self._errors, line)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

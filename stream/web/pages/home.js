@@ -83,12 +83,10 @@ const keepWish = () => ({ keep_days: keepWanted() ? session.keep_days || KEEP_DA
 async function submit(files) {
   const list = [...files];
   if (!list.length) return;
-  const stop = watch(() => {});
   const known = new Set(uploads);
   const sending = send(list, keepWish().keep_days);
   const mine = uploads.filter((upload) => !known.has(upload));
   await sending;
-  stop();
   const done = mine.filter((upload) => upload.scan);
   // One file leads to its result at once; of several the list shows how far each is.
   if (mine.length === 1 && done.length === 1 && location.pathname === "/") go(`/scan/${done[0].scan}`);
