@@ -42,6 +42,13 @@ soon as it was judged; what was found stays until it is deleted.
 
 A browser, OBS or GStreamer publishes by WHIP to /whip/NAME; each publisher is judged as a participant."""
 
+_EXTENSION = """\
+examples:
+  truefeed extension --out truefeed-extension    then load that folder in chrome://extensions
+
+It watches calls in Google Meet, Microsoft Teams, Zoom, Jitsi and Whereby by itself and on other pages after a click,
+and has them judged by `truefeed serve` on this machine."""
+
 _SCAN = """\
 examples:
   truefeed scan interview.mp4
@@ -81,6 +88,7 @@ def parser(above: Sequence[str] = ()) -> argparse.ArgumentParser:
     _watch(_command(commands, "watch", "watch cameras, streams or files live: verdicts, overlay, alerts", _WATCH))
     _scan(_command(commands, "scan", "judge files and folders: video, image, audio", _SCAN))
     _serve(_command(commands, "serve", "the web interface on http://localhost:5000: files, calls, cameras", _SERVE))
+    _extension(_command(commands, "extension", "the browser extension that watches calls, as a folder", _EXTENSION))
     for name in (n for n in _ABOVE if n in above):
         commands.add_parser(name, help=_ABOVE[name], add_help=False)
     bench = _command(commands, "bench", "measure the speed of this machine (about 20 s)", None)
@@ -264,6 +272,16 @@ def _scan(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
     _model(command)
+
+
+def _extension(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--out",
+        type=_as(path),
+        metavar="DIR",
+        required=True,
+        help="folder to write, or to renew",
+    )
 
 
 def _json(command: argparse._ActionsContainer, text: str, default: object = False) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 
-from .options import LOCAL, WebOptions
+from .options import EXTENSION, LOCAL, WebOptions
 from .problems import Problem, problem
 from .users import COOKIE, Allowance, Role, Users, Who, same
 
@@ -40,6 +40,8 @@ _SMALL = 1 << 16
 "Bodies of requests that carry no file, bytes."
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _ADMIN = ("/api/v1/users", "/api/v1/audit")
+_PUBLISHING = ("/whip", "/session/")
+"All that our own browser extension needs of a server that asks for no token."
 _OPEN = ("/healthz", "/readyz", "/api/v1/session", "/call", "/favicon.ico")
 
 
@@ -114,6 +116,8 @@ class Guard:
         scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
         own = origin in (None, f"{scheme}://{host}")
         if not self.locked:
+            publishes = scope["type"] == "http" and scope["path"].startswith(_PUBLISHING)
+            own = own or (origin == EXTENSION and publishes)
             if (urlsplit(f"//{host}").hostname or "") not in LOCAL or not own:
                 why = "this server answers its own pages only; set a token to let others in"
                 return Problem(403, "elsewhere", why)

@@ -9,6 +9,9 @@ from pathlib import Path
 LOCAL = ("localhost", "127.0.0.1", "::1")
 "Names of this machine, to itself."
 
+EXTENSION = "chrome-extension://enphjbfacmmgjodojemepnfieanibbho"
+"Origin of our browser extension; follows from the key in its manifest."
+
 
 def data_folder() -> Path:
     """Return where history and media lie if nobody says where: in the user's own data folder."""

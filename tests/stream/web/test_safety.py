@@ -16,7 +16,7 @@ pytest.importorskip("fastapi")
 from truefeed.stream.errors import ConfigError, SourceError
 from truefeed.stream.scan.fetch import fetch, is_private, resolve
 from truefeed.stream.web.database import Database
-from truefeed.stream.web.options import Limits
+from truefeed.stream.web.options import EXTENSION, Limits
 from truefeed.stream.web.users import Allowance, Users
 from web_server import Web
 
@@ -52,6 +52,20 @@ def test_pages_of_other_sites_and_other_names_are_kept_out(open_web: Web) -> Non
         for method, path in (("GET", "/api/v1/scans"), ("POST", "/api/v1/scans"), ("GET", "/")):
             assert open_web.ask(method, path, headers=headers).status == 403
     assert open_web.ask("GET", "/api/v1/scans", headers={"Origin": open_web.root}).status == 200
+
+
+def test_our_own_extension_may_publish_and_do_nothing_else(open_web: Web) -> None:
+    ours, other = {"Origin": EXTENSION}, {"Origin": EXTENSION.replace("enph", "enpa")}
+    for method, path in (("OPTIONS", "/whip"), ("POST", "/whip/Ann"), ("DELETE", "/session/none")):
+        assert open_web.ask(method, path, headers=ours).status != 403
+        assert open_web.ask(method, path, headers=other).status == 403
+        assert open_web.ask(method, path, headers=ours | {"Host": "rebound.example"}).status == 403
+    for method, path in (("GET", "/api/v1/scans"), ("POST", "/api/v1/scans"), ("GET", "/events"), ("GET", "/")):
+        assert open_web.ask(method, path, headers=ours).status == 403
+
+
+def test_with_users_the_extension_has_no_privilege(people: Web) -> None:
+    assert people.ask("POST", "/whip/Ann", headers={"Origin": EXTENSION}).status == 401
 
 
 def test_every_answer_is_dressed(open_web: Web) -> None:

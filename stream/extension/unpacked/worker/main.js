@@ -1,0 +1,125 @@
+// The service worker: carries signalling between pages and truefeed, and knows which tab watches whom.
+import {capture, captured, release} from "./capture.js";
+import {clicked, reloaded, revive} from "./pages.js";
+import {settings, store} from "./settings.js";
+import {leave, leaveAll, publish, servers} from "./whip.js";
+
+const frames = new Map();  // tab -> (port of a frame -> its people)
+const panels = new Set();  // ports of side panels
+
+// ---- pages, by their ports
+
+chrome.runtime.onConnect.addListener(port => {
+  if (port.name === "panel") panel(port);
+  else if (port.name === "call" || port.name === "capture") call(port);
+});
+
+function call(port) {
+  const tab = port.name === "call" ? port.sender.tab?.id : undefined;
+  const begin = `${crypto.randomUUID()} `;
+  port.onMessage.addListener(message => {
+    if (message.question) answer(port, begin, message);
+    else if (message.people) reported(port, message.tab ?? tab, message.people);
+    else if (message.off) turn(false);
+    else if (message.panel && tab) chrome.sidePanel.open({tabId: tab}).catch(() => {});
+  });
+  port.onDisconnect.addListener(() => {
+    leaveAll(begin);
+    for (const [id, ports] of frames) if (ports.delete(port)) tell(id);
+  });
+}
+
+async function answer(port, begin, {question, person, ask, sdp, name}) {
+  const who = begin + person;
+  let reply = {};
+  try {
+    if (ask === "servers") reply = {servers: await servers()};
+    else if (ask === "offer") reply = {sdp: await publish(who, name, sdp)};
+    else if (ask === "leave") leave(who);
+  } catch (error) {
+    reply = {error: error.message};
+  }
+  try { port.postMessage({answer: question, ...reply}); } catch { leave(who); }
+}
+
+function reported(port, tab, people) {
+  if (tab === undefined) return;
+  if (!frames.has(tab)) frames.set(tab, new Map());
+  frames.get(tab).set(port, people);
+  tell(tab);
+}
+
+const everyone = tab => [...(frames.get(tab)?.values() || [])].flat();
+
+function tell(tab) {
+  const people = everyone(tab), alarmed = people.some(one => one.alarmed);
+  chrome.tabs.sendMessage(tab, {total: people.length}, {frameId: 0}).catch(() => {});
+  mark(tab, people.length, alarmed);
+  for (const port of panels) if (port.tab === tab) show(port);
+}
+
+// ---- the toolbar
+
+async function mark(tab, number, alarmed) {
+  const {on} = await settings();
+  const text = !on ? "OFF" : alarmed ? "!" : "ON";
+  const title = !on ? "truefeed is off" : alarmed ? "truefeed: alert" : number ? `truefeed watches: ${number}` : "truefeed watches calls on this page";
+  const colour = !on ? "#56636d" : alarmed ? "#d32f2f" : "#1f7fc4";
+  const done = [
+    chrome.action.setBadgeText({tabId: tab, text}), chrome.action.setTitle({tabId: tab, title}),
+    chrome.action.setBadgeBackgroundColor({tabId: tab, color: colour}), chrome.action.setBadgeTextColor({tabId: tab, color: "#fff"}),
+  ];
+  await Promise.allSettled(done);
+}
+
+async function turn(on) {
+  await store({on});
+  if (!on) release();
+  for (const {id} of await chrome.tabs.query({})) {
+    chrome.tabs.sendMessage(id, {on}).then(() => mark(id, 0, false), () => {});
+  }
+  for (const port of panels) show(port);
+}
+
+chrome.action.onClicked.addListener(async tab => {
+  chrome.sidePanel.open({tabId: tab.id}).catch(() => {});
+  if (!(await settings()).on) await turn(true);
+  await clicked(tab);
+  if (/(^|\.)zoom\.us$/.test(new URL(tab.url || "about:blank").hostname) && !everyone(tab.id).length) await capture(tab);
+});
+
+// ---- the side panel
+
+function panel(port) {
+  panels.add(port);
+  port.onDisconnect.addListener(() => panels.delete(port));
+  port.onMessage.addListener(async message => {
+    if ("tab" in message) port.tab = message.tab;
+    if ("on" in message) await turn(message.on);
+    if (message.capture) await capture(await chrome.tabs.get(port.tab)).catch(error => { port.problem = error.message; });
+    if (message.release) release();
+    if (message.moved) leaveAll("");
+    await show(port);
+  });
+}
+
+async function show(port) {
+  const {on} = await settings();
+  try {
+    port.postMessage({tab: port.tab, on, people: everyone(port.tab), captured: captured() === port.tab, problem: port.problem || ""});
+  } catch { panels.delete(port); }
+}
+
+// ---- tabs that come, load and go
+
+chrome.runtime.onMessage.addListener((message, from, reply) => {
+  if (!("hello" in message)) return undefined;
+  settings().then(({on}) => {
+    reply({on});
+    if (from.tab && message.hello) mark(from.tab.id, everyone(from.tab.id).length, false);
+  });
+  return true;
+});
+chrome.tabs.onUpdated.addListener((id, change) => { if (change.status === "loading") reloaded(id); });
+chrome.tabs.onRemoved.addListener(id => frames.delete(id));
+chrome.runtime.onInstalled.addListener(revive);
