@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from truefeed.stream.commands.options import parser
-from truefeed.stream.config import settings
+from truefeed.stream.config.build import build
 from truefeed.stream.faces.quality import REASONS
 
 ROOT = Path(__file__).parents[1]
@@ -56,4 +56,4 @@ def test_the_configuration_file_shown_is_a_valid_one(tmp_path: Path) -> None:
     assert shown is not None
     file = tmp_path / "streams.yaml"
     file.write_text(shown[1])
-    assert [stream.name for stream in settings.build([], {}, file).streams] == ["front door", "desk"]
+    assert [stream.name for stream in build([], {}, file).streams] == ["front door", "desk"]

@@ -20,6 +20,8 @@ import cv2
 import numpy as np
 
 from ...engines import Engine
+from ..config.option import of
+from ..config.settings import ReportSettings
 from ..errors import SourceError
 from ..open import open_source
 from ..scoring.analyzer import Analyzer
@@ -48,8 +50,9 @@ class Step:
 
 def command(arguments: argparse.Namespace) -> int:
     """Run `truefeed bench`."""
-    say = sys.stderr if arguments.json else sys.stdout
-    models = Models.load(arguments.engine or "auto")
+    settings = of(ReportSettings, vars(arguments))
+    say = sys.stderr if settings.json else sys.stdout
+    models = Models.load(settings.engine)
     say.write(f"{_machine()}, {_SIZE[0]}x{_SIZE[1]} H.264, models on {models.face.device}\n\n")
     say.write(f"{'step':<28}{'ms':>9}{'CPU ms':>9}{'a second':>10}\n")
     with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +67,7 @@ def command(arguments: argparse.Namespace) -> int:
     say.write(f"\nA live 720p{_FPS} stream takes about {load:.2f} of a core: {_streams(load)} at once here.\n")
     if not has_face:
         say.write("No picture of a face was at hand, so the whole path stops at detection here.\n")
-    if arguments.json:
+    if settings.json:
         told = {"machine": _machine(), "face_in_clip": has_face, "steps": [asdict(s) for s in steps]}
         sys.stdout.write(json.dumps(told) + "\n")
     return 0

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import TextIO
 
+from ..config.option import of
+from ..config.settings import ReportSettings
 from .doctor_check import Check
 
 _MARK = {"ok": "ok", "absent": "--", "broken": "!!"}
@@ -18,14 +20,15 @@ def command(arguments: argparse.Namespace) -> int:
     """Run `truefeed doctor`; returns 0 if `watch` and `scan` can run here, else 1."""
     from . import doctor_devices, doctor_engines
 
+    settings = of(ReportSettings, vars(arguments))
     found: list[Check] = []
     for probe in (*doctor_engines.PROBES, *doctor_devices.PROBES):
         for check in _guarded(probe):
             found.append(check)
-            if not arguments.json:
+            if not settings.json:
                 _say(check, found, sys.stdout)
     lacking = [c for c in found if c.needed and c.state != "ok"]
-    if arguments.json:
+    if settings.json:
         sys.stdout.write(json.dumps({"ok": not lacking, "checks": [asdict(c) for c in found]}) + "\n")
     else:
         sys.stdout.write(_verdict(lacking))

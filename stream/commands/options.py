@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from ..config.convert import ENGINES, days, path, port, probability, seconds
+from ..config.convert import Choice, microphone, path, switch, text, texts, word
+from ..config.option import Option, options
+from ..config.scan_settings import ScanSettings
+from ..config.serve_settings import DoorSettings, FileSettings
+from ..config.settings import ModelSettings, ReportSettings, StreamSettings, WatchSettings
+from .examples import EXTENSION, SCAN, SERVE, WATCH
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -19,49 +25,42 @@ _ABOVE = {
 }
 "What the commands found through the entry-point group `truefeed.commands` do, for the list of commands."
 
-_WATCH = """\
-examples:
-  truefeed watch demo --overlay window           a clip that is genuine at first, then manipulated
-  truefeed watch 0 --mic --overlay window        the first camera with the default microphone
-  truefeed watch rtsp://user:password@host/live --json
-  truefeed watch call.mp4 --pace fast --overlay seen.mp4
-  truefeed watch --config streams.yaml           several streams, one model
+_MODELS = {"the models": tuple(options(ModelSettings))}
+_LIVE = {
+    "calls (WebRTC)": ("token", "ice_server", "relay_only"),
+    **_MODELS,
+    "the alarm": ("alert_at", "clear_at", "evidence", "webhook", "fail_on_alert"),
+}
+_SHOWN = ("json", "metrics_port", "quiet", "verbose")
+_WATCH = {
+    "the source": ("config", "pace", "transport", "stall", "audio", "mic", "seconds"),
+    **_LIVE,
+    "what it shows": ("overlay", *_SHOWN),
+}
+_SERVE = {
+    "the server": (*options(DoorSettings), "add_user", "stall", "audio", "seconds"),
+    "files": tuple(options(FileSettings)),
+    **_LIVE,
+    "what it shows": _SHOWN,
+}
+_SCAN = {"": tuple(name for name in options(ScanSettings) if name not in options(ModelSettings)), **_MODELS}
+"The options of a command, by the heading that they stand under; empty: the command's own."
 
-Ctrl-C ends it at any moment and prints the summary. Data goes to stdout (--json), words to stderr.
-exit codes: 0 done or stopped by hand, 1 some source failed, 2 usage, 3 alert raised and --fail-on-alert given."""
-
-_SERVE = """\
-examples:
-  truefeed serve                                 then open http://localhost:5000
-  truefeed serve --data /srv/truefeed --keep 7   another folder; media are kept for a week
-  truefeed serve --add-user ann:admin            asks for a password; from then on one has to sign in
-  TRUEFEED_TOKEN=... truefeed serve --host 0.0.0.0 --certificate server.pem
-
-Without a user or a token the server answers programs and pages of this machine only. By default a file is deleted as
-soon as it was judged; what was found stays until it is deleted.
-
-A browser, OBS or GStreamer publishes by WHIP to /whip/NAME; each publisher is judged as a participant."""
-
-_EXTENSION = """\
-examples:
-  truefeed extension --out truefeed-extension    then load that folder in chrome://extensions
-
-It watches calls in Google Meet, Microsoft Teams, Zoom, Jitsi and Whereby by itself and on other pages after a click,
-and has them judged by `truefeed serve` on this machine."""
-
-_SCAN = """\
-examples:
-  truefeed scan interview.mp4
-  truefeed scan evidence/ --json > results.jsonl
-  truefeed scan evidence/ --report results.html --csv results.csv --jobs 4
-  truefeed scan archive/ --resume results.jsonl   interrupted, the same command goes on
-  truefeed scan portrait.jpg --explain heatmaps/ --report portrait.html
-  truefeed scan https://example.org/interview.mp4
-  ffmpeg -i rtsp://HOST/live -t 10 -c copy -f matroska - | truefeed scan -
-  truefeed scan -- -odd-name.mp4                 a name that starts with a dash
-
-Files are told apart by content, not by name. In a folder, hidden files and what is no media are left out.
-exit codes: 0 done, 1 some file failed, 2 usage."""
+_VERBOSITY = {"action": "store_const", "dest": "verbosity"}
+_WATCHED = {
+    **options(StreamSettings, WatchSettings),
+    "config": Option("several streams with their own settings", path, "FILE.yaml"),
+    "quiet": Option("on stderr only alerts and errors", flags=("-q", "--quiet"), more={**_VERBOSITY, "const": -1}),
+    "verbose": Option("on stderr every verdict", flags=("-v", "--verbose"), more={**_VERBOSITY, "const": 1}),
+}
+_SERVED = {
+    **_WATCHED,
+    **options(DoorSettings, FileSettings),
+    "add_user": Option("add a viewer, operator or admin (default), who then has to sign in", metavar="NAME[:ROLE]"),
+    # Of a participant of a call, not of a source.
+    "stall": replace(_WATCHED["stall"], help="no sign of life for so long: gone"),
+    "audio": replace(_WATCHED["audio"], help="leave the sound alone"),
+}
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
@@ -85,29 +84,22 @@ def parser(above: Sequence[str] = ()) -> argparse.ArgumentParser:
     )
     root.add_argument("-V", "--version", action="version", version=f"truefeed {_version()}")
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
-    _watch(_command(commands, "watch", "watch cameras, streams or files live: verdicts, overlay, alerts", _WATCH))
-    _scan(_command(commands, "scan", "judge files and folders: video, image, audio", _SCAN))
-    _serve(_command(commands, "serve", "the web interface on http://localhost:5000: files, calls, cameras", _SERVE))
-    _extension(_command(commands, "extension", "the browser extension that watches calls, as a folder", _EXTENSION))
+    _watch(commands)
+    _scan(commands)
+    _serve(commands)
+    _extension(commands)
     for name in (n for n in _ABOVE if n in above):
         commands.add_parser(name, help=_ABOVE[name], add_help=False)
-    bench = _command(commands, "bench", "measure the speed of this machine (about 20 s)", None)
-    _json(bench, "print one JSON object on stdout")
-    _engine(bench)
-    doctor = _command(commands, "doctor", "what works on this machine, and what to install for the rest", None)
-    _json(doctor, "print one JSON object on stdout")
+    bench = _command(commands, "bench", "measure the speed of this machine (about 20 s)")
+    _add(bench, {"": ("json", "engine")}, options(ReportSettings))
+    doctor = _command(commands, "doctor", "what works on this machine, and what to install for the rest")
+    _add(doctor, {"": ("json",)}, options(ReportSettings))
     return root
 
 
-def _command(commands: _Commands, name: str, text: str, epilog: str | None) -> argparse.ArgumentParser:
-    return commands.add_parser(
-        name, help=text, description=text[0].upper() + text[1:] + ".", epilog=epilog, formatter_class=_Help
-    )
-
-
-def _watch(command: argparse.ArgumentParser) -> None:
-    # Only what is given arrives, so that the configuration file can tell a default from a wish.
-    command.argument_default = argparse.SUPPRESS
+def _watch(commands: _Commands) -> None:
+    text = "watch cameras, streams or files live: verdicts, overlay, alerts"
+    command = _command(commands, "watch", text, WATCH)
     command.add_argument(
         "sources",
         nargs="*",
@@ -115,188 +107,62 @@ def _watch(command: argparse.ArgumentParser) -> None:
         help="camera number, /dev/video0, rtsp://, whep+https://, janus+ws://HOST/?room=N, livekit+wss://HOST/ROOM, "
         "a file, or `demo`; several at once are welcome",
     )
-    source = command.add_argument_group("the source")
-    source.add_argument("--config", type=_as(path), metavar="FILE.yaml", help="several streams with their own settings")
-    source.add_argument(
-        "--pace", choices=("realtime", "fast"), help="files: as they were recorded (default) or as fast as possible"
-    )
-    source.add_argument("--transport", choices=("tcp", "udp"), help="how RTSP brings its packets (default tcp)")
-    source.add_argument(
-        "--stall", type=_as(seconds), metavar="SECONDS", help="no frame for so long: open it anew (default 3)"
-    )
-    source.add_argument("--no-audio", dest="audio", action="store_false", help="leave the sound of the source alone")
-    source.add_argument(
-        "--mic",
-        nargs="?",
-        const="",
-        metavar="DEVICE",
-        help="take the sound from a microphone, by name or number (none named: the default one)",
-    )
-    source.add_argument("--seconds", type=_as(seconds), metavar="N", help="stop after so long")
-    _call(command)
-    _model(command)
-    _alarm(command.add_argument_group("the alarm"))
-    _watch_output(command.add_argument_group("what it shows"))
+    _add(command, _WATCH, _WATCHED)
 
 
-def _alarm(alarm: argparse._ArgumentGroup) -> None:
-    alarm.add_argument(
-        "--alert-at",
-        type=_as(probability),
-        metavar="P",
-        help="probability that raises it (default: the model's)",
-    )
-    alarm.add_argument(
-        "--clear-at",
-        type=_as(probability),
-        metavar="P",
-        help="probability that clears it (default: the model's)",
-    )
-    alarm.add_argument(
-        "--evidence", type=_as(path), metavar="DIR", help="keep a still, a clip and the scores of each alert"
-    )
-    alarm.add_argument("--webhook", metavar="URL", help="POST each alert there as JSON")
-    alarm.add_argument("--fail-on-alert", action="store_true", help="exit with 3 where an alert was raised")
-
-
-def _call(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("calls (WebRTC)")
-    group.add_argument(
-        "--token", metavar="TOKEN", help="what the server asks for (better: in the variable TRUEFEED_TOKEN)"
-    )
-    group.add_argument(
-        "--ice-server",
-        action="append",
-        metavar="URL",
-        help="stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT[?transport=tcp]; may be given again (default: none)",
-    )
-    group.add_argument("--relay-only", action="store_true", help="go through the TURN servers and in no other way")
-
-
-def _serve(command: argparse.ArgumentParser) -> None:
-    command.argument_default = argparse.SUPPRESS
-    door = command.add_argument_group("the server")
-    door.add_argument("--host", metavar="ADDRESS", help="listen here (default 127.0.0.1; others need a token or users)")
-    door.add_argument("--port", type=_as(port), metavar="N", help="listen on this port (default 5000)")
-    door.add_argument(
-        "--certificate", type=_as(path), metavar="FILE.pem", help="serve HTTPS with this certificate and key"
-    )
-    door.add_argument(
-        "--add-user", metavar="NAME[:ROLE]", help="add a viewer, operator or admin (default), who then has to sign in"
-    )
-    files = command.add_argument_group("files")
-    files.add_argument("--data", type=_as(path), metavar="DIR", help="keep all there (default ~/.local/share/truefeed)")
-    files.add_argument(
-        "--keep",
-        dest="keep_days",
-        type=_as(days),
-        metavar="DAYS",
-        help="keep media for so long (default 0: not at all)",
-    )
-    files.add_argument("--jobs", type=_as(_jobs), metavar="N", help="files judged at once (default 1)")
-    files.add_argument(
-        "--allow-private", action="store_true", help="also fetch addresses of this machine and its network"
-    )
-    door.add_argument("--stall", type=_as(seconds), metavar="SECONDS", help="no sign of life for so long: gone")
-    door.add_argument("--no-audio", dest="audio", action="store_false", help="leave the sound alone")
-    door.add_argument("--seconds", type=_as(seconds), metavar="N", help="stop after so long")
-    _call(command)
-    _model(command)
-    _alarm(command.add_argument_group("the alarm"))
-    _watch_output(command.add_argument_group("what it shows"), overlay=False)
-
-
-def _watch_output(output: argparse._ArgumentGroup, *, overlay: bool = True) -> None:
-    if overlay:
-        output.add_argument(
-            "--overlay",
-            metavar="window|FILE|none",
-            help="draw the verdicts: in a window, into a video file (several sources: one file each), or not (default)",
-        )
-    _json(output, "print events as JSON lines on stdout", default=argparse.SUPPRESS)
-    output.add_argument(
-        "--metrics-port", type=_as(port), metavar="N", help="serve Prometheus /metrics and /healthz on this port"
-    )
-    output.add_argument(
-        "-q", "--quiet", dest="verbosity", action="store_const", const=-1, help="on stderr only alerts and errors"
-    )
-    output.add_argument(
-        "-v", "--verbose", dest="verbosity", action="store_const", const=1, help="on stderr every verdict"
-    )
-
-
-def _model(command: argparse.ArgumentParser) -> None:
-    group = command.add_argument_group("the models")
-    _engine(group)
-    group.add_argument(
-        "--faces", metavar="NAME", help="face detector: centerface (default) or insightface[:MODEL] with your own model"
-    )
-    group.add_argument(
-        "--model",
-        type=_as(path),
-        metavar="NAME|FILE",
-        help="face model: fast (default), or a file or folder of your own",
-    )
-    group.add_argument(
-        "--voice-model",
-        type=_as(path),
-        metavar="NAME|FILE",
-        help="fast or accurate (default), or a file or folder of your own",
-    )
-
-
-def _scan(command: argparse.ArgumentParser) -> None:
-    command.argument_default = argparse.SUPPRESS
+def _scan(commands: _Commands) -> None:
+    text = "judge files and folders: video, image, audio"
+    command = _command(commands, "scan", text, SCAN)
     command.add_argument(
         "paths", nargs="+", metavar="PATH", help="files, folders, http(s):// addresses; - is standard input"
     )
-    _json(command, "print one JSON line a file on stdout")
-    command.add_argument(
-        "--report", type=_as(path), metavar="FILE.html", help="also write a page to read and to pass on"
+    _add(command, _SCAN, options(ScanSettings))
+
+
+def _serve(commands: _Commands) -> None:
+    text = "the web interface on http://localhost:5000: files, calls, cameras"
+    command = _command(commands, "serve", text, SERVE)
+    _add(command, _SERVE, _SERVED)
+
+
+def _extension(commands: _Commands) -> None:
+    command = _command(commands, "extension", "the browser extension that watches calls, as a folder", EXTENSION)
+    out = Option("folder to write, or to renew", path, "DIR", more={"required": True})
+    _add(command, {"": ("out",)}, {"out": out})
+
+
+def _command(commands: _Commands, name: str, text: str, examples: str | None = None) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name, help=text, description=text[0].upper() + text[1:] + ".", epilog=examples, formatter_class=_Help
     )
-    command.add_argument(
-        "--csv", type=_as(path), metavar="FILE.csv", help="also write a table, a row a file, for a spreadsheet"
-    )
-    command.add_argument(
-        "--resume",
-        type=_as(path),
-        metavar="FILE.jsonl",
-        help="append each result to this file, and judge no file again that is in it",
-    )
-    command.add_argument(
-        "--explain", type=_as(path), metavar="DIR", help="keep a heat map of each face there: where the evidence lies"
-    )
-    command.add_argument("--jobs", type=_as(_jobs), metavar="N", help="files judged at once (default 1)")
-    command.add_argument(
-        "--allow-private", action="store_true", help="also fetch addresses of this machine and its network"
-    )
-    command.add_argument("-q", "--quiet", action="store_true", help="no progress on stderr")
-    _model(command)
+    # Only what is given arrives, so that the configuration file can tell a default from a wish.
+    command.argument_default = argparse.SUPPRESS
+    return command
 
 
-def _extension(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--out",
-        type=_as(path),
-        metavar="DIR",
-        required=True,
-        help="folder to write, or to renew",
-    )
+def _add(command: argparse.ArgumentParser, headings: Mapping[str, Sequence[str]], known: Mapping[str, Option]) -> None:
+    """Add options under their headings."""
+    for title, names in headings.items():
+        group = command.add_argument_group(title) if title else command
+        for name in names:
+            way = known[name]
+            flags = way.flags or ("--" + name.replace("_", "-"),)
+            group.add_argument(*flags, **{"dest": name, "help": way.help, **_reading(way), **way.more})
 
 
-def _json(command: argparse._ActionsContainer, text: str, default: object = False) -> None:
-    command.add_argument("--json", action="store_true", default=default, help=text)
-
-
-def _engine(command: argparse._ActionsContainer) -> None:
-    command.add_argument("--engine", choices=ENGINES, help="what runs the models (default auto)")
-
-
-def _jobs(value: object) -> int:
-    text = str(value)
-    if not text.isdigit() or not 1 <= int(text) <= 64:
-        raise ValueError(f"must be a number from 1 to 64, not {text!r}")
-    return int(text)
+def _reading(way: Option) -> dict[str, Any]:
+    """Return how argparse is to read an option."""
+    if "action" in way.more:
+        return {}
+    if way.convert is switch:
+        return {"action": "store_false" if way.flags and way.flags[0].startswith("--no-") else "store_true"}
+    if isinstance(way.convert, Choice):
+        return {"choices": way.convert.allowed}
+    if way.convert is texts:
+        return {"action": "append", "metavar": way.metavar}
+    # A text arrives as the shell made it.
+    typed = {} if way.convert in (text, word, microphone) else {"type": _as(way.convert)}
+    return {"metavar": way.metavar, **typed}
 
 
 def _as(convert: Callable[[object], object]) -> Callable[[str], object]:

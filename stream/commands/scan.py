@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from ..atomic import write_text
+from ..config.option import of
+from ..config.scan_settings import ScanSettings
 from ..errors import ConfigError, SourceError
 from ..redaction import displayable, encodable
 from ..scan.html_report import EVIDENCE, page
@@ -30,28 +32,20 @@ _NOTHING = "nothing to judge: no video, picture or sound"
 
 def command(arguments: argparse.Namespace) -> int:
     """Run `truefeed scan`; returns 1 where some file failed or there was nothing to judge, else 0."""
-    given = vars(arguments)
-    kept = _Kept(given)
-    explain: Path | None = given.get("explain")
-    if explain is not None:
-        _folder(explain)
-    job = Job(
-        given.get("engine", "auto"),
-        given.get("faces", "centerface"),
-        given.get("model"),
-        given.get("voice_model"),
-        explain,
-    )
+    settings = of(ScanSettings, vars(arguments))
+    kept = _Kept(settings)
+    if settings.explain is not None:
+        _folder(settings.explain)
+    job = Job(settings.engine, settings.faces, settings.model, settings.voice_model, settings.explain)
     with exits_on_sigterm(), ExitStack() as stack:
-        resume: Path | None = given.get("resume")
-        journal = stack.enter_context(Journal(resume)) if resume is not None else None
-        files = stack.enter_context(named(arguments.paths, private=given.get("allow_private", False)))
-        return _scan(files, job, stack.enter_context(kept), journal, given)
+        journal = stack.enter_context(Journal(settings.resume)) if settings.resume is not None else None
+        files = stack.enter_context(named(settings.paths, private=settings.allow_private))
+        return _scan(files, job, stack.enter_context(kept), journal, settings)
 
 
-def _scan(files: list[Found], job: Job, kept: _Kept, journal: Journal | None, given: Mapping[str, Any]) -> int:
-    progress = _Progress(sys.stderr, len(files), quiet=given.get("quiet", False), lines=given["json"])
-    with closing(_results(files, job, given.get("jobs", 1), journal)) as results:
+def _scan(files: list[Found], job: Job, kept: _Kept, journal: Journal | None, settings: ScanSettings) -> int:
+    progress = _Progress(sys.stderr, len(files), quiet=settings.quiet, lines=settings.json)
+    with closing(_results(files, job, settings.jobs, journal)) as results:
         for report, earlier in results:
             if report is not None:
                 kept.add(report)
@@ -59,7 +53,7 @@ def _scan(files: list[Found], job: Job, kept: _Kept, journal: Journal | None, gi
                 if report is not None and not earlier:
                     if journal is not None:
                         journal.add(report)
-                    sys.stdout.write((dumps(line(report)) if given["json"] else text(report)) + "\n")
+                    sys.stdout.write((dumps(line(report)) if settings.json else text(report)) + "\n")
                     sys.stdout.flush()
     progress.end()
     return 0 if progress.judged + progress.earlier and not progress.failed else 1
@@ -102,9 +96,8 @@ def _folder(explain: Path) -> None:
 class _Kept:
     """The files that --report and --csv name, written at the end; whoever stops a long scan keeps what was found."""
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        self._page: Path | None = given.get("report")
-        self._csv: Path | None = given.get("csv")
+    def __init__(self, settings: ScanSettings) -> None:
+        self._page, self._csv = settings.report, settings.csv
         for option, target in (("--report", self._page), ("--csv", self._csv)):
             if target is not None and not target.absolute().parent.is_dir():
                 raise ConfigError(f"{option} {target}: there is no such folder")

@@ -6,17 +6,17 @@ import argparse
 import getpass
 import os
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ..config.settings import StreamSettings, WatchSettings, build
+from ..config.build import build
+from ..config.option import of
+from ..config.serve_settings import DoorSettings
+from ..config.settings import StreamSettings, WatchSettings
 from ..errors import ConfigError
 from ..live.room import Room
 from .watch import options_of, watch
-
-_DOOR = ("host", "port", "certificate")
-_WEB = ("data", "keep_days", "jobs", "allow_private")
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -24,12 +24,10 @@ def command(arguments: argparse.Namespace) -> int:
     from ..web.options import WebOptions
     from ..web.server import WebServer
 
-    given: dict[str, Any] = {k: v for k, v in vars(arguments).items() if k != "command"}
-    door = {k: given.pop(k) for k in _DOOR if k in given}
-    web = WebOptions(**{k: given.pop(k) for k in _WEB if k in given})
-    user: str | None = given.pop("add_user", None)
-    if user is not None:
-        return _add_user(user, web.data)
+    given = vars(arguments)
+    web, door = of(WebOptions, given), of(DoorSettings, given)
+    if "add_user" in given:
+        return _add_user(given["add_user"], web.data)
     # Participants are settings without a URL of their own.
     settings = build(["call"], given, None)
     (stream,) = settings.streams
@@ -40,7 +38,7 @@ def command(arguments: argparse.Namespace) -> int:
             sys.stderr.write(f"truefeed: open {url} in a browser\n")
             sys.stderr.flush()
 
-    server = WebServer(options_of(stream, settings), web, _models(settings), greet=greet, **door)
+    server = WebServer(options_of(stream, settings), web, _models(settings), greet=greet, **asdict(door))
     cameras = replace(stream, evidence=web.data / "alerts")
     rooms: list[tuple[Room, StreamSettings]] = [(server, stream), (server.streams, cameras)]
     try:

@@ -11,7 +11,8 @@ from typing import TextIO
 # those of PyAV loaded first OpenCV's window waits for ever.
 import cv2  # noqa: F401
 
-from ..config.settings import StreamSettings, WatchSettings, build
+from ..config.build import build
+from ..config.settings import StreamSettings, WatchSettings
 from ..errors import SourceError
 from ..live.outputs import Outputs
 from ..live.room import Room
@@ -24,8 +25,8 @@ from ..sources import Source, SourceOptions
 
 def command(arguments: argparse.Namespace) -> int:
     """Run `truefeed watch`; returns the exit code."""
-    given = {k: v for k, v in vars(arguments).items() if k not in ("command", "sources", "config")}
-    settings = build(getattr(arguments, "sources", []), given, getattr(arguments, "config", None))
+    given = vars(arguments)
+    settings = build(given.get("sources", []), given, given.get("config"))
     return watch(settings, sys.stdout, sys.stderr)
 
 
@@ -80,7 +81,7 @@ def options_of(stream: StreamSettings, settings: WatchSettings) -> SourceOptions
         pace=stream.pace,
         stall=stream.stall,
         token=stream.token,
-        ice_servers=tuple(stream.ice_server),
+        ice_servers=stream.ice_server,
         relay_only=stream.relay_only,
         packets=(stream.evidence or settings.evidence) is not None,
     )

@@ -1,1 +1,1 @@
-"""What a run is told: `settings` holds it, `yaml_file` reads it from a file, `convert` says what each value may be."""
+"""What a run is told: `settings` declare each option once, `build` fills them from command line and YAML file."""

@@ -1,13 +1,11 @@
-"""What each setting of `truefeed watch` may be, on the command line and in a file alike."""
+"""What the value of an option may be, on the command line and in a file alike."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 _SWITCHES = dict.fromkeys(("true", "yes", "on"), True) | dict.fromkeys(("false", "no", "off"), False)
-ENGINES = ("auto", "cpu", "cuda", "tensorrt", "openvino")
 
 
 class Written(str):
@@ -61,6 +59,14 @@ def _number(value: object, low: float, high: float, what: str) -> float:
     return number
 
 
+def processes(value: object) -> int:
+    """Return value as a number of processes; raises ValueError."""
+    text = str(value)
+    if not text.isdigit() or not 1 <= int(text) <= 64:
+        raise ValueError(f"must be a number from 1 to 64, not {text!r}")
+    return int(text)
+
+
 def text(value: object) -> str:
     """Return value as a text that is not empty; raises ValueError, which does not quote it: it may be a secret."""
     if not isinstance(value, str) or value == "":
@@ -82,53 +88,34 @@ def word(value: object) -> str:
     return str(path(found)) if found.startswith("~") else found
 
 
-def _switch(value: object) -> bool:
+def texts(value: object) -> tuple[str, ...]:
+    """Return one text or several; raises ValueError."""
+    return tuple(text(one) for one in (value if isinstance(value, list | tuple) else [value]))
+
+
+def switch(value: object) -> bool:
+    """Return what a word without quotes stands for; raises ValueError."""
     known = _SWITCHES.get(value.lower()) if isinstance(value, Written) and value.plain else None
     if known is None:
         raise ValueError(f"must be true or false, not {value!r}")
     return known
 
 
-def _choice(*allowed: str) -> Callable[[object], str]:
-    def convert(value: object) -> str:
-        if value not in allowed:
-            raise ValueError(f"must be {' or '.join(allowed)}, not {value!r}")
+class Choice:
+    """One of the words of a Literal."""
+
+    def __init__(self, literal: object) -> None:
+        self.allowed: tuple[str, ...] = get_args(literal)
+
+    def __call__(self, value: object) -> str:
+        """Return value; raises ValueError."""
+        if value not in self.allowed:
+            raise ValueError(f"must be {' or '.join(self.allowed)}, not {value!r}")
         return str(value)
 
-    return convert
 
-
-def _mic(value: object) -> str | None:
+def microphone(value: object) -> str | None:
+    """Return a microphone's name, empty for the default one, None for none; raises ValueError."""
     if isinstance(value, Written) and value.plain and value.lower() in _SWITCHES:
         return "" if _SWITCHES[value.lower()] else None
     return text(value)
-
-
-STREAM: Mapping[str, Callable[[object], object]] = {
-    "transport": _choice("tcp", "udp"),
-    "audio": _switch,
-    "mic": _mic,
-    "pace": _choice("realtime", "fast"),
-    "stall": seconds,
-    "overlay": word,
-    "alert_at": probability,
-    "clear_at": probability,
-    "token": text,
-    "ice_server": lambda v: tuple(text(one) for one in (v if isinstance(v, list | tuple) else [v])),
-    "relay_only": _switch,
-    "title": text,
-}
-"The settings that a stream may have on its own: what turns a value into each, raising ValueError."
-TOP: Mapping[str, Callable[[object], object]] = {
-    "engine": _choice(*ENGINES),
-    "faces": text,
-    "model": path,
-    "voice_model": path,
-    "json": _switch,
-    "seconds": seconds,
-    "evidence": path,
-    "webhook": text,
-    "metrics_port": port,
-    "fail_on_alert": _switch,
-}
-"The settings of the whole run, likewise."

@@ -1,18 +1,38 @@
-"""What `truefeed watch` is told: by its options, and by a YAML file of several streams."""
+"""What `watch` and `serve` are told of sources, alarms and output, and every command of its models."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from ..errors import ConfigError
-from .convert import STREAM
-from .tokens import with_tokens
-from .yaml_file import read
+from .convert import Choice, microphone, path, port, probability, seconds, switch, texts, word
+from .option import option
 
 Engine = Literal["auto", "cpu", "cuda", "tensorrt", "openvino"]
+Pace = Literal["realtime", "fast"]
+Transport = Literal["tcp", "udp"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which models judge, and what runs them."""
+
+    engine: Engine = option("auto", "what runs the models (default auto)", Choice(Engine))
+    faces: str = option(
+        "centerface", "face detector: centerface (default) or insightface[:MODEL] with your own model", metavar="NAME"
+    )
+    model: Path | None = option(None, "face model: fast (default), or a file or folder of your own", path, "NAME|FILE")
+    voice_model: Path | None = option(
+        None, "fast or accurate (default), or a file or folder of your own", path, "NAME|FILE"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings(ModelSettings):
+    """One run of `truefeed bench` or `truefeed doctor`."""
+
+    json: bool = option(False, "print one JSON object on stdout", switch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,96 +43,53 @@ class StreamSettings:
     "Camera number, device, URL, file or `demo`."
     name: str | None = None
     "What it is called in the output; None: the URL with credentials removed."
-    transport: Literal["tcp", "udp"] = "tcp"
-    audio: bool = True
-    mic: str | None = None
-    "A microphone to use as its sound: a name or number, empty for the default one; None for no microphone."
-    pace: Literal["realtime", "fast"] = "realtime"
-    stall: float = 3.0
-    "Without a frame for so long, the source is opened anew, s."
-    overlay: str = "none"
-    "`window`, `none` or a video file to write."
-    alert_at: float | None = None
-    "Probability that raises an alarm; None: what the model's card says."
-    clear_at: float | None = None
-    "Probability that clears it; None: what the model's card says."
-    token: str | None = field(default=None, repr=False)
-    "What its WebRTC server asks for."
-    ice_server: tuple[str, ...] = ()
-    "STUN and TURN servers for WebRTC."
-    relay_only: bool = False
-    "Whether WebRTC goes through the TURN servers and in no other way."
-    title: str = "truefeed (monitoring)"
-    "Under which a WebRTC room sees this peer."
+    transport: Transport = option("tcp", "how RTSP brings its packets (default tcp)", Choice(Transport))
+    audio: bool = option(True, "leave the sound of the source alone", switch, flags=("--no-audio",))
+    mic: str | None = option(
+        None,
+        "take the sound from a microphone, by name or number (none named: the default one)",
+        microphone,
+        "DEVICE",
+        more={"nargs": "?", "const": ""},
+    )
+    "Empty for the default one; None for no microphone."
+    pace: Pace = option("realtime", "files: as they were recorded (default) or as fast as possible", Choice(Pace))
+    stall: float = option(3.0, "no frame for so long: open it anew (default 3)", seconds, "SECONDS")
+    "s"
+    overlay: str = option(
+        "none",
+        "draw the verdicts: in a window, into a video file (several sources: one file each), or not (default)",
+        word,
+        "window|FILE|none",
+    )
+    alert_at: float | None = option(None, "probability that raises it (default: the model's)", probability, "P")
+    clear_at: float | None = option(None, "probability that clears it (default: the model's)", probability, "P")
+    token: str | None = option(
+        None, "what the server asks for (better: in the variable TRUEFEED_TOKEN)", metavar="TOKEN", secret=True
+    )
+    ice_server: tuple[str, ...] = option(
+        (),
+        "stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT[?transport=tcp]; may be given again (default: none)",
+        texts,
+        "URL",
+    )
+    relay_only: bool = option(False, "go through the TURN servers and in no other way", switch)
+    title: str = option("truefeed (monitoring)", "under which a WebRTC room sees this peer")
     evidence: Path | None = None
     "Where the evidence of its alerts is kept; None: where that of the whole run is."
 
 
 @dataclass(frozen=True, slots=True)
-class WatchSettings:
+class WatchSettings(ModelSettings):
     """One run of `truefeed watch`."""
 
-    streams: tuple[StreamSettings, ...]
-    engine: Engine = "auto"
-    faces: str = "centerface"
-    model: Path | None = None
-    "Face model: `fast`, a file or a folder; None: `fast`."
-    voice_model: Path | None = None
-    json: bool = False
-    seconds: float | None = None
-    "Stop after so long: clock for a live source, media time for a file, s."
-    evidence: Path | None = None
-    webhook: str | None = None
-    metrics_port: int | None = None
-    fail_on_alert: bool = False
+    streams: tuple[StreamSettings, ...] = ()
+    json: bool = option(False, "print events as JSON lines on stdout", switch)
+    seconds: float | None = option(None, "stop after so long", seconds, "N")
+    "Clock for a live source, media time for a file, s."
+    evidence: Path | None = option(None, "keep a still, a clip and the scores of each alert", path, "DIR")
+    webhook: str | None = option(None, "POST each alert there as JSON", metavar="URL")
+    metrics_port: int | None = option(None, "serve Prometheus /metrics and /healthz on this port", port, "N")
+    fail_on_alert: bool = option(False, "exit with 3 where an alert was raised", switch)
     verbosity: int = 0
     "-1 quiet, 0 normal, 1 verbose."
-
-
-def build(sources: list[str], options: Mapping[str, Any], config: Path | None) -> WatchSettings:
-    """Put the command line and the configuration file together.
-
-    What a stream says beats `defaults`; the command line beats both, but for tokens (see `tokens`).
-
-    Args:
-        sources: named on the command line; they come after those of the file.
-        options: by field name of StreamSettings or WatchSettings, only what was given.
-        config: the YAML file.
-
-    Raises:
-        ConfigError: an unknown key, a wrong value, a missing variable, no stream at all, or clear_at above alert_at.
-    """
-    top: dict[str, Any] = {}
-    listed: list[dict[str, Any]] = []
-    if config is not None:
-        top, listed = read(config)
-    defaults = top.pop("defaults", {})
-    own = {k: v for k, v in options.items() if k in STREAM}
-    token, default = own.pop("token", None), defaults.pop("token", None)
-    streams = [{**defaults, **one, **own} for one in listed] + [{**defaults, "url": s, **own} for s in sources]
-    if not streams and own.get("mic") is not None:
-        streams = [{**own, "url": "mic:" + own["mic"], "mic": None}]
-    if not streams:
-        raise ConfigError("no SOURCE given: try `truefeed watch 0` for a camera, or `truefeed watch demo`")
-    if own.get("mic") is not None and len(streams) > 1:
-        raise ConfigError("--mic goes with one SOURCE; for several, name the microphone in the configuration file")
-    settings = tuple(_checked(StreamSettings(**s)) for s in with_tokens(streams, token, default))
-    return WatchSettings(_apart(settings), **{**top, **{k: v for k, v in options.items() if k not in STREAM}})
-
-
-def _checked(stream: StreamSettings) -> StreamSettings:
-    if stream.alert_at is not None and stream.clear_at is not None and stream.clear_at > stream.alert_at:
-        raise ConfigError(f"clear-at ({stream.clear_at}) must not be above alert-at ({stream.alert_at})")
-    drawn, source = Path(stream.overlay), Path(stream.url)
-    if drawn.exists() and source.exists() and drawn.samefile(source):
-        raise ConfigError(f"overlay {stream.overlay}: this is the source itself; name another file")
-    return stream
-
-
-def _apart(streams: tuple[StreamSettings, ...]) -> tuple[StreamSettings, ...]:
-    """Refuse two streams of one name: nobody could tell their lines apart."""
-    names = [s.name for s in streams if s.name is not None]
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise ConfigError(f"two streams are named {twice[0]!r}: give each its own name")
-    return streams

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,12 @@ import yaml
 
 from ..errors import ConfigError
 from ..redaction import displayable, redact
-from .convert import STREAM, TOP, Written, text, word
+from .convert import Written, text, word
+from .option import Option, options
+from .settings import StreamSettings, WatchSettings
 from .yaml_nodes import compose, fault, mapping, value
+
+_STREAM, _RUN = options(StreamSettings), options(WatchSettings)
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -27,12 +31,12 @@ def read(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     root = compose(path)
     if root is None:
         raise ConfigError(f"{path}: empty; it needs a list `streams`")
-    parts = mapping(path, _without_anchors(root), {*TOP, "defaults", "streams"})
+    parts = mapping(path, _without_anchors(root), {*_RUN, "defaults", "streams"})
     streams = parts.pop("streams", None)
     defaults = parts.pop("defaults", None)
-    top = _values(path, parts, TOP)
+    top = _values(path, parts, _RUN)
     if defaults is not None:
-        top["defaults"] = _values(path, mapping(path, defaults, STREAM), STREAM)
+        top["defaults"] = _values(path, mapping(path, defaults, _STREAM), _STREAM)
     if streams is None:
         return top, []
     if not isinstance(streams, yaml.SequenceNode):
@@ -47,7 +51,7 @@ def _without_anchors(root: yaml.Node) -> yaml.Node:
 
 
 def _stream(path: Path, node: yaml.Node) -> dict[str, Any]:
-    table = {"url": word, "name": lambda v: displayable(redact(text(v))), **STREAM}
+    table = {"url": Option("", word), "name": Option("", lambda v: displayable(redact(text(v)))), **_STREAM}
     if isinstance(node, yaml.ScalarNode):
         return {"url": _values(path, {"url": node}, table)["url"]}
     found = _values(path, mapping(path, node, table), table)
@@ -56,16 +60,14 @@ def _stream(path: Path, node: yaml.Node) -> dict[str, Any]:
     return found
 
 
-def _values(
-    path: Path, nodes: Mapping[str, yaml.Node], table: Mapping[str, Callable[[object], object]]
-) -> dict[str, Any]:
+def _values(path: Path, nodes: Mapping[str, yaml.Node], table: Mapping[str, Option]) -> dict[str, Any]:
     found = {}
     for name, node in nodes.items():
         written = value(path, node)
         try:
             if written is None:
                 raise ValueError("has no value")
-            found[name] = table[name](_filled(written) if isinstance(written, Written) else written)
+            found[name] = table[name].convert(_filled(written) if isinstance(written, Written) else written)
         except ValueError as error:
             raise fault(path, node, f"{name} {error}") from None
     return found

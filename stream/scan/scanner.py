@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from ...engines import EngineError
-from ..config.settings import Engine
+from ..config.settings import ModelSettings
 from ..errors import TruefeedError
 from ..pool import Pool
 from ..redaction import redact
@@ -27,13 +27,9 @@ from .webp import read_animation
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class Job(ModelSettings):
     """Which models judge; travels to the worker processes."""
 
-    engine: Engine = "auto"
-    faces: str = "centerface"
-    model: Path | None = None
-    voice_model: Path | None = None
     explain: Path | None = None
     "The folder that gets a heat map of every face; None = none are drawn."
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from ..config.serve_settings import FileSettings
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
 "Names of this machine, to itself."
 
 EXTENSION = "chrome-extension://enphjbfacmmgjodojemepnfieanibbho"
 "Origin of our browser extension; follows from the key in its manifest."
-
-
-def data_folder() -> Path:
-    """Return where history and media lie if nobody says where: in the user's own data folder."""
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(base) / "truefeed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +45,9 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class WebOptions:
+class WebOptions(FileSettings):
     """One server."""
 
-    data: Path = field(default_factory=data_folder)
-    "The one folder that everything is kept in."
-    keep_days: float = 0.0
-    "Media are kept for so long after the analysis where nobody asks otherwise; 0 deletes them at once."
-    jobs: int = 1
-    "Files judged at a time."
-    allow_private: bool = False
-    "Whether addresses of this machine and its network may be fetched."
     secure: bool = False
     "Whether the server speaks HTTPS."
     token: str | None = field(default=None, repr=False)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from truefeed.stream.config.settings import WatchSettings, build
+from truefeed.stream.config.build import build
+from truefeed.stream.config.settings import WatchSettings
 from truefeed.stream.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
