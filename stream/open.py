@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,11 +16,13 @@ from .redaction import displayable, public_name
 from .sources.base import Source, SourceOptions
 from .sources.file import FileSource
 from .sources.libav import AvSource, rtsp, v4l2
-from .sources.microphone import MicrophoneSource
+from .sources.loopback import open_loopback
+from .sources.microphone import Microphone, MicrophoneSource
 from .sources.opencv import camera
-from .sources.screen import ScreenSource
+from .sources.screen import is_screen, screen
 from .sources.web import WebSource
 from .sources.with_microphone import DubbedSource
+from .sources.x11grab import X11GrabSource
 
 if TYPE_CHECKING:
     from .webrtc.janus import JanusRoom
@@ -35,16 +38,20 @@ def open_source(spec: str, options: SourceOptions | None = None) -> Source:
     """Return the source that a word of the command line names; it is opened only when its items are asked for.
 
     Args:
-        spec: a camera number, `/dev/videoN`, `rtsp://...` or another URL that PyAV reads, a file, `mic` or
-            `mic:DEVICE` for sound alone, `FORMAT:ARGUMENT` of PyAV (such as `lavfi:testsrc,realtime`), or `demo`.
+        spec: a camera number, `/dev/videoN`, `rtsp://...` or another URL that PyAV reads, a file, `screen` or
+            `screen:PART`, `mic` or `mic:DEVICE` for sound alone, `FORMAT:ARGUMENT` of PyAV (such as
+            `lavfi:testsrc,realtime`), or `demo`.
         options: how to open it; with `mic` its sound comes from there.
 
     Raises:
         SourceError: the word names nothing that could be opened.
     """
     options = options or SourceOptions()
+    silent = replace(options, audio=False, mic=None)
     if options.mic is not None and options.audio and not _is_microphone(spec):
-        return DubbedSource(_open(spec, replace(options, audio=False, mic=None)), options.mic)
+        return DubbedSource(_open(spec, silent), partial(Microphone, options.mic))
+    if options.audio and is_screen(spec):
+        return DubbedSource(_open(spec, silent), open_loopback, needed=False)
     return _open(spec, options)
 
 
@@ -61,11 +68,13 @@ def _open(spec: str, options: SourceOptions) -> Source:
         return v4l2(device[1], options)
     if _is_microphone(spec):
         return MicrophoneSource(spec[4:], options)
+    if is_screen(spec):
+        return screen(spec, options)
     scheme, colon, rest = spec.partition(":")
     if rest.startswith("//"):
         return _open_url(spec, scheme.lower(), options)
     if colon and scheme == "x11grab":
-        return ScreenSource(public_name(spec), rest, options)
+        return X11GrabSource(public_name(spec), rest, options)
     if colon and scheme in _FORMATS and not _exists(spec):
         return AvSource(public_name(spec), rest, options, format=scheme)
     if not spec or not _exists(spec):

@@ -34,6 +34,8 @@ class Frame:
     "Of the compressed video over the last seconds, kbit/s; the same however the source is read."
     loss: float | None = None
     "Share of the video that was lost on the way over the last seconds, packets or pictures, whichever is more, 0..1."
+    screen: tuple[int, int, int, int] | None = None
+    "Of a picture of the screen: where on it, left, top, width and height, px of the screen."
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -15,6 +15,7 @@ LAYERS = ("engines", "stream", "train", "export")
 ROOMS = {
     "stream": (
         ("types", "errors", "redaction", "signals", "pool", "atomic", "image_file", "calibration", "client"),
+        ("screen",),
         ("audio", "config", "faces", "sources"),
         ("scoring",),
         ("sinks",),
@@ -59,6 +60,7 @@ ONE_MODULE = (
     "ai_edge_litert",
     "c2pa",
     "httpx",
+    "mss",
 )
 "Packages that one module of stream, whichever it is, may import; the doctor tries them all."
 

@@ -26,6 +26,8 @@ OPTIONAL = [
     "fastapi",
     "uvicorn",
     "matplotlib",
+    "mss",
+    "Xlib",
     "onnxscript",
     "pyaudio",
     "ray",

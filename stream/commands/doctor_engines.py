@@ -25,6 +25,7 @@ _BASE = (
 )
 _EXTRAS = (
     ("mic", ("pyaudio",), "microphone"),
+    ("screen", ("mss",), "the screen"),
     ("webrtc", ("aiortc", "aiohttp"), "WebRTC calls"),
     ("web", ("fastapi", "uvicorn", "argon2-cffi", "python-multipart", "websockets"), "the web interface"),
     ("livekit", ("livekit",), "LiveKit rooms"),

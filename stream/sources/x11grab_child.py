@@ -1,4 +1,4 @@
-"""A program: gives the pictures of an X display on its standard output, as NUT; see screen. Nothing of OpenCV here."""
+"""A program: gives the pictures of an X display on its standard output, as NUT; see x11grab. Nothing of OpenCV here."""
 
 from __future__ import annotations
 
