@@ -199,3 +199,5 @@ class Report:
     "What is thought of each track after the first of its kind: track, kind, status, fake, reasons, or error."
     notes: tuple[str, ...] = ()
     "What a person should know beside the verdict, in words."
+    sampled: dict[str, float] | None = None
+    "Of a film of which a sample was looked at: frames, looked_at, run and every (lengths, s); None where all was."

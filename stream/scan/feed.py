@@ -16,6 +16,7 @@ from ..sources import SourceOptions
 from ..sources.file import FileSource
 from ..sources.selection import Track
 from ..types import AudioChunk, Frame
+from .skim import EVERY, Skim
 
 _MOST_TRACKS = 8
 "Further tracks of a file that are judged."
@@ -32,23 +33,27 @@ class Fed:
     "Length of what was read, s."
     unreadable: float
     "Share of the file that could not be read, 0..1."
+    sampled: dict[str, float] | None = None
+    "See `Report.sampled`."
     tracks: tuple[dict[str, Any], ...] = ()
     "What is thought of each further track: track (its index), kind, fake, status, reasons; or why it is not judged."
 
 
-def feed(path: Path, analyzer: Analyzer, fresh: Callable[[], Analyzer]) -> Fed:
+def feed(path: Path, analyzer: Analyzer, fresh: Callable[[], Analyzer], *, every_frame: bool = False) -> Fed:
     """Show a file and sum up.
 
     Args:
         path: of the file.
         analyzer: sees the first pictures and hears the first sound.
         fresh: makes the one of a further track.
+        every_frame: look at every picture of a long film, too.
 
     Raises:
         SourceError: nothing of it could be read.
     """
-    source = FileSource(path, SourceOptions(pace="fast"))
-    seconds = _show(source, analyzer)
+    skim = Skim(analyzer.fake_at, every_frame=every_frame)
+    source = FileSource(path, SourceOptions(pace="fast"), chooser=skim)
+    seconds = _show(source, analyzer, skim)
     summary = analyzer.summary()
     told: list[dict[str, Any]] = []
     for number, track in enumerate(source.others):
@@ -58,30 +63,34 @@ def feed(path: Path, analyzer: Analyzer, fresh: Callable[[], Analyzer]) -> Fed:
             continue
         other = fresh()
         try:
-            seconds = max(seconds, _show(FileSource(path, SourceOptions(pace="fast"), only=track.index), other))
+            more = Skim(other.fake_at, every_frame=every_frame)
+            again = FileSource(path, SourceOptions(pace="fast"), only=track.index, chooser=more)
+            seconds = max(seconds, _show(again, other, more))
         except SourceError as error:
             told.append({**one, "status": "error", "error": str(error).removeprefix(f"{path}: ")})
             continue
         found = other.summary()
         told.append({**one, "status": found.status, "fake": _rounded(found.fake), "reasons": list(found.reasons)})
         summary = _joined(summary, found, track)
-    return Fed(summary, seconds, source.coverage.unreadable, tuple(told))
+    return Fed(summary, seconds, source.coverage.unreadable, skim.told(), tuple(told))
 
 
-def _show(source: FileSource, analyzer: Analyzer) -> float:
+def _show(source: FileSource, analyzer: Analyzer, skim: Skim) -> float:
     """Return the length of what was read, s. Raises SourceError where that is nothing."""
-    end, latest, came = 0.0, None, False
+    end, came = 0.0, False
     with closing(source.items(threading.Event())) as items:
         for item in items:
             if isinstance(item, Frame):
-                analyzer.frame(item, item.bitrate_kbps)
-                # How long the last picture stands is not told: as long as the one before it, then.
-                stands = min(item.t - latest, 1.0) if latest is not None else 0.0
-                latest, end, came = item.t, max(end, item.t + stands), True
+                if not came and skim.skims:
+                    analyzer.sampled(EVERY)
+                shot = skim.cut()
+                skim.saw(analyzer.frame(replace(item, discontinuity=True) if shot else item, item.bitrate_kbps))
+                came = True
             elif isinstance(item, AudioChunk):
                 analyzer.audio(item)
                 end, came = max(end, item.t + len(item.samples) / item.rate), True
     analyzer.finish()
+    end = max(end, skim.end)
     lost = source.coverage.unreadable
     if not came and lost >= _TOLD:
         what = "cut short" if source.coverage.missing >= 0.5 else "damaged"

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..types import Report
 
-_MORE = ("unreadable", "tracks", "notes", "error")
+_MORE = ("unreadable", "tracks", "notes", "sampled", "error")
 _ALWAYS = tuple(field.name for field in fields(Report) if field.name not in _MORE)
 
 
@@ -20,6 +20,7 @@ def line(report: Report) -> dict[str, Any]:
         "unreadable": report.unreadable if report.notes else None,
         "tracks": report.tracks,
         "notes": report.notes,
+        "sampled": report.sampled,
         "error": report.error,
     }
     return told | {key: value for key, value in more.items() if value}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -32,6 +33,8 @@ class Job(ModelSettings):
 
     explain: Path | None = None
     "The folder that gets a heat map of every face; None = none are drawn."
+    every_frame: bool = False
+    "Look at every picture of a long film, too."
 
     def load(self) -> Models:
         """Raises EngineError, TruefeedError."""
@@ -66,9 +69,10 @@ def _judge(found: Found, models: Models, job: Job) -> Report | None:
 
 def _explained(found: Found, models: Models, job: Job) -> Report | None:
     if job.explain is None:
-        return judge(found, models)
+        return judge(found, models, every_frame=job.every_frame)
     explainer = Explainer(models)
-    report = judge(found, models, Analyzer(models, source=str(found.path), observer=explainer))
+    analyzer = Analyzer(models, source=str(found.path), observer=explainer)
+    report = judge(found, models, analyzer, every_frame=job.every_frame)
     if report is None or not report.faces:
         return report
     try:
@@ -78,19 +82,22 @@ def _explained(found: Found, models: Models, job: Job) -> Report | None:
         return replace(failed, path=report.path)
 
 
-def judge(found: Found, models: Models, analyzer: Analyzer | None = None) -> Report | None:
+def judge(
+    found: Found, models: Models, analyzer: Analyzer | None = None, *, every_frame: bool = False
+) -> Report | None:
     """Judge one file; whatever is wrong with it stands in the report. None where a folder holds what is no media.
 
-    A caller that wants to see more than the report brings the analyzer, fresh, with an observer.
+    A caller that wants to see more than the report brings the analyzer, fresh, with an observer. Of a long film a
+    sample is looked at (see `skim`), unless every_frame.
     """
-    report = _judged(found, models, analyzer)
+    report = _judged(found, models, analyzer, every_frame=every_frame)
     if report is None or found.shown is None:
         return report
     error = report.error and report.error.replace(str(found.path), redact(found.shown))
     return replace(report, path=redact(found.shown), error=error)
 
 
-def _judged(found: Found, models: Models, analyzer: Analyzer | None) -> Report | None:
+def _judged(found: Found, models: Models, analyzer: Analyzer | None, *, every_frame: bool) -> Report | None:
     if found.error is not None:
         return _failed(found.path, None, found.error)
     kind: Kind | None = None
@@ -106,9 +113,11 @@ def _judged(found: Found, models: Models, analyzer: Analyzer | None) -> Report |
         if is_webp(found.path):
             seconds = _animation(found.path, analyzer)
             return _report(found.path, kind, analyzer.summary(), seconds, models)
-        fed = feed(found.path, analyzer, lambda: Analyzer(models, source=str(found.path)))
+        fresh = partial(Analyzer, models, source=str(found.path))
+        fed = feed(found.path, analyzer, fresh, every_frame=every_frame)
         report = _report(found.path, kind, fed.summary, fed.seconds, models)
-        return replace(report, unreadable=_rounded(fed.unreadable, 3), tracks=fed.tracks, notes=tuple(notes(fed)))
+        more = replace(report, tracks=fed.tracks, notes=tuple(notes(fed)), sampled=fed.sampled)
+        return replace(more, unreadable=_rounded(fed.unreadable, 3))
     except (TruefeedError, EngineError, OSError, ValueError, MemoryError, cv2.error) as error:
         return _failed(found.path, kind, str(error) or type(error).__name__)
     except Exception as error:  # whatever one file does to a library, the others are judged

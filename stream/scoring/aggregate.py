@@ -37,8 +37,8 @@ class FaceRecord:
 class History:
     """Sums of logits a face and a second; the seconds grow to two, four... where a stream is long."""
 
-    def __init__(self) -> None:
-        self.width = 1.0
+    def __init__(self, width: float = 1.0) -> None:
+        self.width = width
         "Length of a stretch, s."
         self.faces: dict[int, FaceRecord] = {}
 

@@ -211,6 +211,15 @@ class Analyzer:
         """Return the logit of each face over all that was seen of it so far, before calibration."""
         return {face: self._history.logit(face) for face in sorted(self._history.faces)}
 
+    @property
+    def fake_at(self) -> float:
+        """Least probability of a face that is called fake."""
+        return self._thresholds[0]
+
+    def sampled(self, every: float) -> None:
+        """Be told, before anything is seen, that each run of pictures to come stands for so long, s."""
+        self._history = History(every)
+
     def _heard(self, t: float) -> VoiceVerdict | None:
         """Return the verdict on the voice at media time t, s: not a later one, as sound may be read ahead."""
         at = [voice for voice in self._voices if t - VOICE_AGE <= voice.t <= t]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from ..types import AudioChunk, Frame, StateChange
+from ..types import AudioChunk, Frame, Image, StateChange
 from .packet_buffer import Packet
 
 Item = Frame | AudioChunk | StateChange | Packet
@@ -60,6 +60,16 @@ class Tally:
     "Video packets passed over while waiting for a keyframe."
     reconnects: int = 0
     "Times that it was opened again with success."
+
+
+class Chooser(Protocol):
+    """Says which pictures of a file are wanted; the others are decoded and go no further."""
+
+    length: float | None
+    "Of the file, s; told once it is open, where it is known."
+
+    def wants(self, t: float, glance: Callable[[], Image]) -> bool:
+        """Tell whether to give the picture at media time t, s, of which `glance` returns a small copy, HxWx3 BGR."""
 
 
 class Source(Protocol):

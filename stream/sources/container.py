@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator, Iterator
+from functools import partial
 from typing import Any, cast
 
 import av
@@ -14,7 +15,7 @@ from av.packet import Packet as AvPacket
 from av.video.frame import VideoFrame
 
 from ..types import AudioChunk, Frame, StateChange
-from .base import Item, Tally
+from .base import Chooser, Item, Tally
 from .bitrate import BitrateMeter
 from .coverage import Coverage
 from .decoder import DecodeOrder, VideoDecoder
@@ -40,6 +41,7 @@ class Session:
         audio: also read the sound.
         only: the index of the one track that is read; None for the first video and the first sound with a decoder.
         coverage: counts what could not be read, of a file.
+        chooser: says which pictures are wanted; None: all.
         stall: a live source without a packet or a picture for so long is stalled, s; None for files, which never are.
 
     Raises SourceError where nothing in it can be decoded.
@@ -55,6 +57,7 @@ class Session:
         audio: bool = True,
         only: int | None = None,
         coverage: Coverage | None = None,
+        chooser: Chooser | None = None,
         stall: float | None = None,
     ) -> None:
         self._container = container
@@ -68,6 +71,9 @@ class Session:
         self.others = chosen.others
         "The tracks that are not read."
         self._coverage = coverage
+        self._chooser = chooser
+        self._gap = False
+        "Whether there was a discontinuity since the latest picture that was wanted."
         for stream in self._streams:
             stream.codec_context.thread_count = 1
         order = DecodeOrder() if container.format.name == "avi" else None
@@ -176,6 +182,9 @@ class Session:
             placed = self._timeline.place("video", frame.time, arrived, _length(frame))
             if placed is None:
                 continue
+            self._gap |= placed[1]
+            if not self._wanted(frame, placed[0]):
+                continue
             try:
                 image = self._decoder.picture(frame, float(self._video.sample_aspect_ratio or 1))
             except (av.error.FFmpegError, ValueError):
@@ -183,7 +192,20 @@ class Session:
                 continue
             resized = self._shape not in (None, image.shape)
             self._shape = image.shape
-            yield Frame(image, placed[0], arrived, placed[1] or resized, self._bitrate.kbps)
+            gap, self._gap = self._gap or resized, False
+            yield Frame(image, placed[0], arrived, gap, self._bitrate.kbps)
+
+    def _wanted(self, frame: VideoFrame, t: float) -> bool:
+        assert self._decoder is not None
+        try:
+            if self._chooser is None or self._chooser.wants(t, partial(self._decoder.glance, frame)):
+                return True
+        except (av.error.FFmpegError, ValueError):
+            self._tally.decode_errors += 1
+            return False
+        if self._coverage is not None:
+            self._coverage.good += 1
+        return False
 
     def _sounds(self, packet: AvPacket[Any], arrived: float) -> Iterator[AudioChunk]:
         try:

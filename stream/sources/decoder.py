@@ -120,6 +120,11 @@ class VideoDecoder:
             self._losses.reset()
         self._context.flush_buffers()
 
+    def glance(self, frame: VideoFrame) -> Image:
+        """Return a small copy of a decoded frame, (64, 64, 3) BGR, not turned. Raises ValueError or FFmpegError."""
+        how = "FAST_BILINEAR"
+        return np.asarray(frame.to_ndarray(format="bgr24", width=64, height=64, interpolation=how, threads=1), np.uint8)
+
     def picture(self, frame: VideoFrame, aspect: float = 1.0) -> Image:
         """Convert a decoded frame to HxWx3 BGR, square pixels, upright. Raises ValueError or FFmpegError.
 

@@ -15,7 +15,7 @@ from av.container import InputContainer
 from ..errors import SourceError, SourceNotFoundError
 from ..redaction import displayable, public_name, redact
 from ..types import AudioChunk, Frame, StateChange
-from .base import Item, SourceOptions, Tally
+from .base import Chooser, Item, SourceOptions, Tally
 from .container import Session
 from .coverage import Coverage
 from .isobmff import sample_entries
@@ -37,18 +37,26 @@ class FileSource:
         file: its path, or the URL of one on a web server.
         name: what to call it, in place of the path.
         only: the index of the one track to read; None for the first pictures and the first sound.
+        chooser: says which pictures are wanted; None: all.
     """
 
     live = False
 
     def __init__(
-        self, file: Path | str, options: SourceOptions, *, name: str | None = None, only: int | None = None
+        self,
+        file: Path | str,
+        options: SourceOptions,
+        *,
+        name: str | None = None,
+        only: int | None = None,
+        chooser: Chooser | None = None,
     ) -> None:
         self.name = name or (public_name(file) if isinstance(file, str) else displayable(str(file)))
         self.tally = Tally()
         self._file = file
         self._options = options
         self._only = only
+        self._chooser = chooser
         self._pipe: Pipe | None = None
         self.coverage = Coverage(path=file if isinstance(file, Path) else None)
         "How much could not be read, once it ended."
@@ -67,12 +75,15 @@ class FileSource:
         with self._open(stop) as container:
             length = container.duration / 1e6 if container.duration else None
             timeline = Timeline(live=False, length=length)
+            if self._chooser is not None:
+                self._chooser.length = length
             try:
                 session = Session(
                     *(container, timeline, self.tally),
                     audio=self._options.audio,
                     only=self._only,
                     coverage=self.coverage,
+                    chooser=self._chooser,
                 )
                 self.others = session.others
                 items = self._read(container, session, stop)

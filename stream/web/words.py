@@ -108,6 +108,8 @@ def looked_at(result: Mapping[str, Any]) -> list[Told]:
         return told
     if kind == "video":
         told.append(("looked.video", {"seconds": report["seconds"] or 0, "n": seen["scored"]}))
+        if sampled := report.get("sampled"):
+            told.append(("looked.sampled", {name: f"{sampled[name]:g}" for name in ("every", "run")}))
     elif kind == "image":
         told.append(("looked.image", {"width": seen["width"], "height": seen["height"]}))
     else:

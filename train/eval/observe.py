@@ -101,7 +101,7 @@ def observe(path: Path, models: Models) -> dict[str, Any]:
     """
     witness = Witness()
     analyzer = Analyzer(models, source=path.name, observer=witness)
-    report = judge(Found(path, named=True), models, analyzer)
+    report = judge(Found(path, named=True), models, analyzer, every_frame=True)
     if report is None or report.error is not None:
         why = (report.error or "").removeprefix(f"{path}: ") if report is not None else ""
         return {"kind": report.kind if report else None, "error": why or "no media"}

@@ -6,6 +6,7 @@ import { length, t } from "./text.js";
 
 const [WIDTH, HEIGHT] = [1000, 72];
 const GAP = 1.0;
+const PAUSE = 2.1; // between the runs of pictures of a long video that were looked at
 const MOST = 8;
 
 /** Return { element, show }: the lanes, and what moves their mark to a moment. */
@@ -13,7 +14,7 @@ export function lanes(scan, track, seek) {
   const report = scan.result.report;
   const end = Math.max(report.seconds ?? 0, track.peak_seconds ?? 0, 0.1);
   const faces = [...report.faces].sort((a, b) => (b.fake ?? 0) - (a.fake ?? 0)).slice(0, MOST).sort((a, b) => a.id - b.id);
-  const drawn = faces.map((face) => faceLane(face, track, end, thresholds(scan.result)));
+  const drawn = faces.map((face) => faceLane(face, track, end, thresholds(scan.result), report.sampled ? PAUSE : GAP));
   const voiced = track.voice.some((one) => one[1] !== null);
   if (track.peaks.length && (voiced || !faces.length)) drawn.push(voiceLane(track, end, thresholds(scan.result, true)));
   const slider = h("input", { type: "range", min: 0, max: end, step: 0.1, value: 0, class: "seek", oninput: () => seek(Number(slider.value)) });
@@ -54,14 +55,14 @@ function grid() {
   return [1, 2].map((n) => s("line", { class: `grid g${n}`, x1: 0, x2: WIDTH, y1: HEIGHT - 3 - (n / 3) * (HEIGHT - 6), y2: HEIGHT - 3 - (n / 3) * (HEIGHT - 6) }));
 }
 
-function faceLane(face, track, end, at) {
+function faceLane(face, track, end, at, gap) {
   const points = [];
   for (const [moment, faces] of track.moments) {
     const found = faces.find((one) => one[0] === face.id);
     if (found && found[1] !== null) points.push([moment, found[1]]);
   }
   const highest = Math.max(0, ...points.map((point) => point[1]));
-  return lane(t("result.face", { n: face.id }), t("result.timeline.face", { n: face.id, share: highest }), grid(), curve(points, end, at));
+  return lane(t("result.face", { n: face.id }), t("result.timeline.face", { n: face.id, share: highest }), grid(), curve(points, end, at, gap));
 }
 
 function voiceLane(track, end, at) {
@@ -78,7 +79,7 @@ function voiceLane(track, end, at) {
 }
 
 /** Draw probabilities over time; a gap in the scores is a gap in the line, and the colour tells the verdict. */
-function curve(points, end, at, gap = GAP) {
+function curve(points, end, at, gap) {
   const parts = [];
   let last = -Infinity;
   for (const [moment, p] of points) {

@@ -8,6 +8,7 @@ import { percent, t } from "./text.js";
 import { files } from "./upload.js";
 
 const NEAR = 0.4;
+const PAUSE = 2.1; // between the runs of pictures of a long video that were looked at
 const HASHED = 512 << 20;
 
 /** Return { element, seek, end }. */
@@ -103,7 +104,7 @@ function inStep(media, tick) {
   return () => { going = false; };
 }
 
-/** Return the scored frame that a moment belongs to; null in a gap. */
+/** Return the scored frame that a moment belongs to; null in a gap. Within a pause, faces go from one place to the next. */
 export function momentAt(moments, at) {
   let [low, high] = [0, moments.length];
   while (low < high) {
@@ -111,8 +112,15 @@ export function momentAt(moments, at) {
     if (moments[middle][0] <= at + 1e-3) low = middle + 1;
     else high = middle;
   }
-  const found = moments[low - 1];
-  return found && at - found[0] <= NEAR ? found : null;
+  const [found, next] = [moments[low - 1], moments[low]];
+  if (!found || at - found[0] <= NEAR) return found ?? null;
+  return next && next[0] - found[0] <= PAUSE ? between(found, next, at) : null;
+}
+
+function between([before, faces], [after, next], at) {
+  const share = (at - before) / (after - before);
+  const moved = faces.map((face) => [face, next.find((other) => other[0] === face[0])]).filter(([, other]) => other);
+  return [at, moved.map(([face, other]) => [face[0], face[1], ...face.slice(2).map((value, i) => value + share * (other[i + 2] - value))])];
 }
 
 const COLOURS = { fake: "#ff5a4f", uncertain: "#ffb938", real: "#4fd08a", none: "#c9d1da" };
