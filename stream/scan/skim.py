@@ -64,7 +64,7 @@ class Skim:
         return {"frames": self.frames, "looked_at": self.seen, "run": RUN, "every": EVERY}
 
     def wants(self, t: float, glance: Callable[[], Image]) -> bool:
-        """Tell whether to look at the picture at media time t, s, of which `glance` returns a small copy."""
+        """Tell whether to look at the picture at media time t, s, of which `glance` returns a small copy, HxWx3."""
         passed = min(t - self._t, 1.0) if self._t is not None else 0.0
         self._t, self.end, self.frames = t, t + passed, self.frames + 1
         wanted = self._whole(t) or self._chosen(t, passed, glance)
