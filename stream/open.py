@@ -15,10 +15,11 @@ from .errors import SourceError, SourceNotFoundError
 from .redaction import displayable, public_name
 from .sources.base import Source, SourceOptions
 from .sources.file import FileSource
-from .sources.libav import AvSource, rtsp, v4l2
+from .sources.libav import AvSource, knows_protocol, rtsp, v4l2
 from .sources.loopback import open_loopback
 from .sources.microphone import Microphone, MicrophoneSource
 from .sources.opencv import camera
+from .sources.rtmp import RtmpSource
 from .sources.screen import is_screen, screen
 from .sources.web import WebSource
 from .sources.with_microphone import DubbedSource
@@ -39,8 +40,8 @@ def open_source(spec: str, options: SourceOptions | None = None) -> Source:
 
     Args:
         spec: a camera number, `/dev/videoN`, `rtsp://...` or another URL that PyAV reads, a file, `screen` or
-            `screen:PART`, `mic` or `mic:DEVICE` for sound alone, `FORMAT:ARGUMENT` of PyAV (such as
-            `lavfi:testsrc,realtime`), or `demo`.
+            `screen:PART`, `rtmp+listen://HOST:PORT/APP/KEY` for what is pushed to us, `mic` or `mic:DEVICE` for sound
+            alone, `FORMAT:ARGUMENT` of PyAV (such as `lavfi:testsrc,realtime`), or `demo`.
         options: how to open it; with `mic` its sound comes from there.
 
     Raises:
@@ -97,6 +98,8 @@ def _open_url(url: str, scheme: str, options: SourceOptions) -> Source:
         raise SourceError(f"{public_name(url)}: write / ? # and @ of a user name or password as %2F %3F %23 and %40")
     if scheme in ("rtsp", "rtsps"):
         return rtsp(url, options)
+    if scheme == "rtmp+listen":
+        return RtmpSource(url, options)
     if scheme in ("whep+https", "whep+http"):
         from .webrtc.whep import WhepSource
 
@@ -107,9 +110,12 @@ def _open_url(url: str, scheme: str, options: SourceOptions) -> Source:
         return FileSource(url, options)
     if scheme in ("http", "https"):
         return WebSource(url, options)
-    if scheme in ("rtmp", "rtmps", "srt", "udp", "tcp", "rtp"):
-        return AvSource(public_name(url), url, options, resumable=False)
-    raise SourceError(f"{public_name(url)}: {scheme}:// is not supported")
+    if not knows_protocol(scheme):
+        raise SourceError(
+            f"{public_name(url)}: the FFmpeg that PyAV brings has no {scheme}://; let a relay take it, such as "
+            "MediaMTX for SRT, and watch the relay's rtsp:// address (docs/sources.md)"
+        )
+    return AvSource(public_name(url), url, options, resumable=False)
 
 
 def _sound(url: str) -> bool:

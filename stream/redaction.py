@@ -17,7 +17,7 @@ HIDDEN = "***"
 "Stands for what is not shown."
 
 _SCHEMES = (
-    "rtsp|rtsps|rtmp|rtmps|rtp|srt|udp|tcp|tls|http|https|ws|wss|ftp|ftps|sftp|smb|mms|hls|"
+    "rtsp|rtsps|rtmp|rtmps|rtmp\\+listen|rtp|srt|udp|tcp|tls|http|https|ws|wss|ftp|ftps|sftp|smb|mms|hls|"
     "whep\\+https?|janus\\+wss?|livekit\\+wss?"
 )
 _START = re.compile(rf"(?i)(?P<scheme>[a-z][a-z0-9+.-]*)://+|(?<![\w+.-])(?:{_SCHEMES}):/(?!/)")
@@ -135,8 +135,8 @@ def _public(url: str) -> str:
         return _host(head, rest)
     tail, _, fragment = tail.partition("#")
     path, mark, query = tail.partition("?")
-    streaming = head.lower().startswith(("rtmp", "rtmps"))
-    shown = f"{head}{HIDDEN if user else ''}{at}{host}{_path(path, key_at_end=streaming)}"
+    key = 1 if head.lower().startswith("rtmp+listen") else 2 if head.lower().startswith("rtmp") else None
+    shown = f"{head}{HIDDEN if user else ''}{at}{host}{_path(path, key)}"
     shown += mark + "&".join(map(_parameter, re.split("[&;]", query))) if mark else ""
     # Behind the address of a room stands who is in it; any other fragment has no meaning here and may be a secret.
     named = head.lower().startswith(("janus", "livekit")) and _NAME.fullmatch(fragment)
@@ -176,13 +176,14 @@ def _last(rest: str) -> str | None:
     return f"{HIDDEN}@{host}" if at and _ADDRESS.fullmatch(host) else None
 
 
-def _path(path: str, *, key_at_end: bool) -> str:
+def _path(path: str, key: int | None) -> str:
+    """Return a path; its last segment is a key if it has this number or a higher one."""
     shown: list[str] = []
     segments = path.split("/")
     for number, segment in enumerate(segments):
         plain = unquote(segment)
         last = number == len(segments) - 1
-        shown.append(segment if _harmless(plain) and not (key_at_end and last and number > 1) else HIDDEN)
+        shown.append(segment if _harmless(plain) and not (key and last and number >= key) else HIDDEN)
         if plain.lower() in _BEFORE_SECRETS.split() and not last:
             shown.append(HIDDEN)
             break

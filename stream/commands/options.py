@@ -104,8 +104,8 @@ def _watch(commands: _Commands) -> None:
         "sources",
         nargs="*",
         metavar="SOURCE",
-        help="camera number, /dev/video0, screen or screen:WINDOW, rtsp://, whep+https://, janus+ws://HOST/?room=N, "
-        "livekit+wss://HOST/ROOM, a file, or `demo`; several at once are welcome",
+        help="camera number, /dev/video0, screen or screen:WINDOW, rtsp://, rtmp+listen://HOST:PORT/live/KEY, "
+        "whep+https://, janus+ws://HOST/?room=N, livekit+wss://HOST/ROOM, a file, or `demo`; several at once are welcome",
     )
     _add(command, _WATCH, _WATCHED)
 

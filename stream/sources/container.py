@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from typing import Any, cast
 
@@ -43,6 +43,7 @@ class Session:
         coverage: counts what could not be read, of a file.
         chooser: says which pictures are wanted; None: all.
         stall: a live source without a packet or a picture for so long is stalled, s; None for files, which never are.
+        ready: waits a little and tells whether the next packet is there; None where reading times out by itself.
 
     Raises SourceError where nothing in it can be decoded.
     """
@@ -59,12 +60,14 @@ class Session:
         coverage: Coverage | None = None,
         chooser: Chooser | None = None,
         stall: float | None = None,
+        ready: Callable[[], bool] | None = None,
     ) -> None:
         self._container = container
         self._timeline = timeline
         self._tally = tally
         self._number = number
         self._stall = stall
+        self._ready = ready
         chosen = select(container, audio=audio, only=only)
         self._video = chosen.video
         self._streams = chosen.streams
@@ -125,9 +128,9 @@ class Session:
         bad = 0
         while not stop.is_set():
             try:
-                for packet in self._container.demux(self._streams):
+                for packet in self._demuxed():
                     bad = 0
-                    if self._coverage is not None:
+                    if self._coverage is not None and packet is not None:
                         self._coverage.read(packet)
                     yield packet
                     if stop.is_set():
@@ -146,6 +149,17 @@ class Session:
                 bad += 1
                 if bad >= _BAD_READS:
                     raise
+
+    def _demuxed(self) -> Iterator[AvPacket[Any] | None]:
+        """Yield packets, and None where it can be told that the next one is not there yet."""
+        packets = self._container.demux(self._streams)
+        while True:
+            if self._ready is not None and not self._ready():
+                yield None
+            elif (packet := next(packets, None)) is not None:
+                yield packet
+            else:
+                return
 
     def _open(self, packet: AvPacket[Any], arrived: float) -> list[Item]:
         """Return the packet, if it is worth keeping, and what it completes."""

@@ -6,6 +6,7 @@ import errno
 import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
+from functools import cache
 
 import av
 from av.container import InputContainer
@@ -132,6 +133,18 @@ def explain(name: str, error: Exception) -> SourceError:
         return SourceError(f"{name}: no usable answer; is this the address of a stream?")
     text = getattr(error, "strerror", None) or type(error).__name__
     return SourceError(f"{name}: {redact(str(text))}")
+
+
+@cache
+def knows_protocol(scheme: str) -> bool:
+    """Tell whether this build of FFmpeg has the protocol. It is asked to open an address without a host."""
+    try:
+        av.open(f"{scheme}://", timeout=0.5).close()
+    except av.error.ProtocolNotFoundError:
+        return False
+    except (av.error.FFmpegError, OSError, ValueError):
+        pass
+    return True
 
 
 def rtsp(url: str, options: SourceOptions) -> AvSource:

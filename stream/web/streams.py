@@ -25,7 +25,9 @@ from .hub import Hub
 from .scans import stamp
 
 ROOM = "stream"
-_ALLOWED = re.compile(r"(rtsps?|https?|whep\+https?|rtmps?|srt)://[^\s]+|/dev/video\d{1,3}|\d{1,2}|demo", re.IGNORECASE)
+_ALLOWED = re.compile(
+    r"(rtsps?|https?|whep\+https?|rtmps?|rtmp\+listen|srt|rist)://[^\s]+|/dev/video\d{1,3}|\d{1,2}|demo", re.IGNORECASE
+)
 "No files and no filters of FFmpeg: whoever may add a camera may not read this machine's disk."
 _AGAIN = (2.0, 30.0)
 "Wait before the first and, doubling, at most before a later attempt to open what never opened, s."
@@ -115,7 +117,8 @@ class Streams(Sink):
         """Watch a stream from now on. Raises ConfigError where that is not allowed or makes no sense."""
         if not _ALLOWED.fullmatch(url):
             raise ConfigError(
-                f"{redact(url)}: an address begins with rtsp://, https:// or whep+https://, a camera is /dev/video0"
+                f"{redact(url)}: an address begins with rtsp://, https://, whep+https:// or rtmp+listen://, "
+                "a camera is /dev/video0"
             )
         if len(self.all()) >= self._most:
             raise ConfigError(f"{self._most} streams are watched already; remove one first")
