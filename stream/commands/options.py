@@ -105,7 +105,8 @@ def _watch(commands: _Commands) -> None:
         nargs="*",
         metavar="SOURCE",
         help="camera number, /dev/video0, screen or screen:WINDOW, rtsp://, rtmp+listen://HOST:PORT/live/KEY, "
-        "whep+https://, janus+ws://HOST/?room=N, livekit+wss://HOST/ROOM, a file, or `demo`; several at once are welcome",
+        "whep+https://, janus+ws://HOST/?room=N, livekit+wss://HOST/ROOM, a file, or `demo`; several at once are "
+        "welcome",
     )
     _add(command, _WATCH, _WATCHED)
 

@@ -46,9 +46,9 @@ class Peer:
         self._chunks = ChunkReader(_UNKNOWN_LIMIT)
         self._received = self._acknowledged = 0
         self._waiting: list[Message] = []
+        self._over = False
+        "It has said that it ends the stream."
         self._app = ""
-        self._number = 0.0
-        "Of the command `publish`."
 
     def close(self) -> None:
         """End the connection, from any thread: whoever reads it learns that it is gone."""
@@ -95,6 +95,8 @@ class Peer:
 
     def poll(self, timeout: float) -> list[Message]:
         """Return what came within `timeout` s of pictures and sound. Raises GoneError once it has ended."""
+        if self._over:
+            raise GoneError("it ended the stream")
         if self._waiting:
             messages, self._waiting = self._waiting, []
         else:
@@ -102,16 +104,16 @@ class Peer:
                 messages = self._read(time.monotonic() + timeout)
             except TimeoutError:
                 return []
-        return [message for message in messages if self._is_media(message)]
+        for message in messages:
+            self._obey(message)
+        return [message for message in messages if message.kind in (Kind.AUDIO, Kind.VIDEO)]
 
-    def _is_media(self, message: Message) -> bool:
+    def _obey(self, message: Message) -> None:
         if message.kind in (Kind.COMMAND, Kind.COMMAND_AMF3):
             values = _values(message)
-            if values and values[0] in _OVER:
-                raise GoneError("it ended the stream")
+            self._over = self._over or bool(values and values[0] in _OVER)
         elif message.kind == Kind.USER_CONTROL and message.payload[:2] == b"\x00\x06":  # ping
             self._send(Kind.USER_CONTROL, b"\x00\x07" + message.payload[2:6])
-        return message.kind in (Kind.AUDIO, Kind.VIDEO)
 
     def _shake_hands(self, deadline: float) -> None:
         theirs = self._exactly(1, deadline)
