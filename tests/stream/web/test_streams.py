@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import subprocess
 import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
@@ -19,6 +21,7 @@ pytest.importorskip("aiortc")
 import rtsp_server
 from clips import moving_face, write_video
 from models import write_models
+from rtmp_publishers import ffmpeg
 from webrtc_runs import Running, truefeed
 
 
@@ -86,3 +89,41 @@ def test_a_camera_that_is_not_there_is_tried_again(tmp_path: Path) -> None:
         ask(at, "DELETE", f"/api/v1/streams/{added['id']}")
         running.wait(60, event="summary", participant=added["name"])
         assert running.end(timeout=60) == 0
+
+
+def test_what_is_pushed_to_the_server_is_watched(tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "clip.mp4", moving_face(4, fps=10, size=(320, 240)), fps=10, tone=300)
+    port = rtsp_server.free_port()
+    with truefeed("serve", "--port", "0", "--model", write_models(tmp_path)) as running:
+        at = root(running)
+        for url, what in (
+            (f"rtmp+listen://0.0.0.0:{port}", "publishers need a key"),
+            ("srt://10.0.0.9:9000", "MediaMTX"),
+        ):
+            with pytest.raises(HTTPError) as refused:
+                ask(at, "POST", "/api/v1/streams", {"url": url})
+            assert what in refused.value.read().decode()
+        added = ask(at, "POST", "/api/v1/streams", {"url": f"rtmp+listen://127.0.0.1:{port}/live/s3cr3t-k3y"})
+        publisher = until(lambda: _published(clip, f"rtmp://127.0.0.1:{port}/live/s3cr3t-k3y"))
+        seen = until(lambda: (s := ask(at, "GET", f"/api/v1/streams/{added['id']}"))["verdict"] and s)
+        assert seen["state"] == "online"
+        publisher.kill()
+        publisher.communicate()
+        gone = until(lambda: (s := ask(at, "GET", f"/api/v1/streams/{added['id']}"))["state"] == "ended" and s)
+        assert "waiting for a publisher" in gone["detail"]
+        ask(at, "DELETE", f"/api/v1/streams/{added['id']}")
+        running.wait(60, event="summary", participant=added["name"])
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+        assert "s3cr3t" not in f"{seen}{gone}{running.events}{running.errors}"
+        assert running.end(timeout=60) == 0
+
+
+def _published(clip: Path, url: str) -> subprocess.Popen[str] | None:
+    """Return a publisher that was let in; None where nobody listens yet."""
+    publisher = ffmpeg(clip, url)
+    try:
+        publisher.communicate(timeout=2)
+    except subprocess.TimeoutExpired:
+        return publisher
+    return None
