@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ..engines import Card
 from .types import Status
@@ -17,8 +20,19 @@ STILL_FAKE_AT = 0.9
 
 def sigmoid(logit: float, calibration: tuple[float, float] = (1.0, 0.0)) -> float:
     """Return the probability 1 / (1 + exp(-(a * logit + b))), 0..1, for the calibration (a, b) (Platt, 1999)."""
+    return float(sigmoids(np.asarray(logit), calibration))
+
+
+def sigmoids(logits: npt.NDArray[Any], calibration: tuple[float, float] = (1.0, 0.0)) -> npt.NDArray[Any]:
+    """Return the probabilities of logits of any shape, in that shape."""
     a, b = calibration
-    return float(1 / (1 + np.exp(-np.clip(a * logit + b, -30, 30))))
+    return 1 / (1 + np.exp(-np.clip(a * logits + b, -30, 30)))
+
+
+def log_odds(p: float) -> float:
+    """Return the logit of a probability. A model that says 0 or 1 has run out of digits, not out of doubt."""
+    p = min(max(p, 1e-6), 1 - 1e-6)
+    return math.log(p / (1 - p))
 
 
 @dataclass(frozen=True, slots=True)

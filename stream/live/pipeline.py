@@ -16,7 +16,7 @@ from ..scoring.models import Models
 from ..sinks.base import NOTHING, Sink
 from ..sources import Reporting
 from ..sources.capture import Capture, End
-from ..types import AudioChunk, Frame, StateChange, StreamState, Verdict, VoiceVerdict
+from ..types import AudioChunk, Frame, StateChange, StreamState, Verdict
 
 _AT_ONCE = 64
 "Items taken from one source before the next has its turn."
@@ -64,7 +64,6 @@ class Line:
         self._analyzer = Analyzer(models, source=name, settings=ScoreSettings(history=False))
         self._alarm = alarm
         self._sink, self._seconds = sink, seconds
-        self._voice: VoiceVerdict | None = None
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
         self._scored = 0
         self._failures: Counter[type[Frame | AudioChunk]] = Counter()
@@ -141,7 +140,6 @@ class Line:
             frame = replace(frame, discontinuity=True)
         self._gap = False
         if frame.discontinuity:
-            self._voice = None
             self._alarm.reset(frame.t)
         verdict = self._analyzer.frame(frame, frame.bitrate_kbps)
         if verdict is None:
@@ -158,7 +156,6 @@ class Line:
         if voice is None:
             return
         self._failures.pop(AudioChunk, None)
-        self._voice = voice
         if self._analyzer.seen_video or self._over(voice.t):
             return
         # A source without a picture has no next verdict that the voice could join.
@@ -168,7 +165,7 @@ class Line:
         if self.participant is not None:
             verdict = replace(verdict, participant=self.participant)
         self._sink.verdict(verdict, frame)
-        for alert in self._alarm.update(verdict, self._voice):
+        for alert in self._alarm.update(verdict, self._analyzer.latest_voice):
             self.alerts += alert.raised
             self._sink.alert(replace(alert, participant=self.participant))
 

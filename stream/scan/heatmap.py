@@ -15,6 +15,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from ..calibration import sigmoids
 from ..errors import SourceError
 from ..image_file import write_image
 from ..scoring.models import Models, card_of
@@ -104,7 +105,7 @@ def draw(crop: Image, evidence: Floats, head: str, legend: str) -> Image:
         legend: what the colours stand for.
     """
     plain = cv2.resize(crop, (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC)
-    heat = cv2.resize(1 / (1 + np.exp(-np.clip(evidence, -30, 30))), (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC)
+    heat = cv2.resize(sigmoids(evidence), (_SIDE, _SIDE), interpolation=cv2.INTER_CUBIC)
     heat = np.clip(heat, 0, 1)
     colour = cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
     share = (0.55 * heat)[..., None]

@@ -48,7 +48,7 @@ class Alarm:
         self._stream_settings = replace(self.settings, raise_at=strict, minimum=2 * self.settings.minimum)
         self._subjects: dict[str, _Subject] = {}
         self._t: float | None = None
-        self._heard: float | None = None
+        self._heard: VoiceVerdict | None = None
         self._quiet_until = float("-inf")
 
     @property
@@ -61,10 +61,10 @@ class Alarm:
         for subject in self._subjects.values():
             subject.reset(t)
         self._quiet_until = min(self._quiet_until, t + self.settings.cool_down + self._stream_settings.minimum)
-        self._t, self._heard = t, None
+        self._t = t
 
     def update(self, verdict: Verdict, voice: VoiceVerdict | None = None) -> list[Alert]:
-        """Take the next verdict of the source, and the voice verdict that is in force; return what changed."""
+        """Take the next verdict of the source, and the latest of its voice, which counts once; return what changed."""
         t = verdict.t
         if self._t is not None and t < self._t:
             self.reset(t)
@@ -73,8 +73,8 @@ class Alarm:
         for face in verdict.faces:
             name = f"face {face.id}"
             self._judge(name, self.settings, _Score(t, face.fake, face.reasons), verdict, alerts)
-        if voice is not None and voice.t != self._heard:
-            self._heard = voice.t
+        if voice is not None and voice != self._heard:
+            self._heard = voice
             score = _Score(t, voice.fake, voice.reasons)
             self._judge("voice", self._voice_settings, score, verdict, alerts)
         self._expire(verdict, alerts)

@@ -220,6 +220,11 @@ class Analyzer:
         """Be told, before anything is seen, that each run of pictures to come stands for so long, s."""
         self._history = History(every)
 
+    @property
+    def latest_voice(self) -> VoiceVerdict | None:
+        """The latest verdict on the voice since the sound last started anew; None where there is none."""
+        return self._voices[-1] if self._voices else None
+
     def _heard(self, t: float) -> VoiceVerdict | None:
         """Return the verdict on the voice at media time t, s: not a later one, as sound may be read ahead."""
         at = [voice for voice in self._voices if t - VOICE_AGE <= voice.t <= t]

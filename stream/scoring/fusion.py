@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..calibration import log_odds
 from ..types import FaceVerdict, Status, VoiceVerdict
 
 VOICE_AGE = 4.0
@@ -30,7 +31,6 @@ SUSPICIOUS = 0.5
 DOUBT = 0.5
 "Factor on the log-odds of doubtful evidence that points to a fake and stands alone."
 BORDERLINE = "borderline"
-_LIMIT = 1e-6  # a model that says 0 or 1 has run out of digits, not out of doubt
 
 
 def fuse(
@@ -80,8 +80,7 @@ def _worst(faces: Sequence[FaceVerdict]) -> FaceVerdict | None:
 def _odds(subject: FaceVerdict | VoiceVerdict, *, alone: bool) -> float:
     """The log-odds that a subject brings: alone, or beside others."""
     assert subject.fake is not None
-    p = min(max(subject.fake, _LIMIT), 1 - _LIMIT)
-    odds = math.log(p / (1 - p))
+    odds = log_odds(subject.fake)
     if odds > 0 and doubtful(subject.reasons):
         return odds * DOUBT if alone else 0.0
     return odds

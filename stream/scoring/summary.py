@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..calibration import log_odds, sigmoid
 from ..faces.quality import Limits, judge
 from ..types import FaceVerdict, Status, VoiceVerdict
 from .aggregate import FaceRecord, History
@@ -75,14 +75,14 @@ class VoiceRecord:
         history = copy.deepcopy(self._history)
         _remember(history, self._last)
         record = history.faces[0]
-        fake = 1 / (1 + math.exp(-history.logit(0)))
+        fake = sigmoid(history.logit(0))
         mostly = () if record.rows else tuple(reason for reason, _ in record.reasons.most_common(1))
         status, reasons = judge(fake, mostly, fake_at, real_at)
         return VoiceVerdict(self._t, fake, status, reasons, float(self._all.faces[0].frames))
 
     def timeline(self) -> tuple[dict[str, float], ...]:
         points = self._all.timeline()
-        return tuple({"t": t, "fake": round(1 / (1 + math.exp(-logits[0])), 4)} for t, logits in points)
+        return tuple({"t": t, "fake": round(sigmoid(logits[0]), 4)} for t, logits in points)
 
 
 def _goes_on(last: VoiceVerdict, verdict: VoiceVerdict) -> bool:
@@ -92,9 +92,8 @@ def _goes_on(last: VoiceVerdict, verdict: VoiceVerdict) -> bool:
 
 def _remember(history: History, verdict: VoiceVerdict) -> None:
     assert verdict.fake is not None
-    p = min(max(verdict.fake, 1e-6), 1 - 1e-6)
     weight, reasons = (0.05, verdict.reasons) if doubtful(verdict.reasons) else (1.0, ())
-    history.add(verdict.t, 0, math.log(p / (1 - p)), weight, reasons)
+    history.add(verdict.t, 0, log_odds(verdict.fake), weight, reasons)
 
 
 def summarize(

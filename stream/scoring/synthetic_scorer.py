@@ -22,7 +22,6 @@ Frames of video are not asked: what a codec does to a texture was never shown to
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -30,7 +29,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ...engines import Card, Engine
-from ..calibration import STILL_FAKE_AT, Calibration
+from ..calibration import STILL_FAKE_AT, Calibration, log_odds, sigmoid
 from ..faces.align import crop_inside, face_px
 from ..types import FaceVerdict, Floats, Image, Status
 from .face_scorer import blob
@@ -118,9 +117,9 @@ def join(manipulated: FaceVerdict, synthesised: Synthesis, fake_at: float, real_
 
 def of_one_picture(p: float, fake_at: float) -> float:
     """Return what the probability of manipulation is worth where there is but one picture, under the same fake_at."""
-    goal = _log_odds(fake_at)
-    beyond = _log_odds(p) - goal - _BEYOND
-    return 1 / (1 + math.exp(-goal - (beyond if beyond >= 0 else _SHORTER * beyond)))
+    goal = log_odds(fake_at)
+    beyond = log_odds(p) - goal - _BEYOND
+    return sigmoid(goal + (beyond if beyond >= 0 else _SHORTER * beyond))
 
 
 def parts(manipulated: FaceVerdict, synthesised: Synthesis, joined: FaceVerdict, fake_at: float) -> dict[str, Any]:
@@ -130,8 +129,3 @@ def parts(manipulated: FaceVerdict, synthesised: Synthesis, joined: FaceVerdict,
     if joined.status == "fake" or (joined.fake or 0.0) >= 0.5:
         evidence = "synthesised" if q > p else "manipulated"
     return {"manipulated": round(p, 4), "synthesised": round(q, 4), "evidence": evidence}
-
-
-def _log_odds(p: float) -> float:
-    p = min(max(p, 1e-6), 1 - 1e-6)
-    return math.log(p) - math.log1p(-p)

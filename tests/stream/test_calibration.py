@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from truefeed.engines import Card
-from truefeed.stream.calibration import FAKE_AT, REAL_AT, STILL_FAKE_AT, Calibration, sigmoid
+from truefeed.stream.calibration import FAKE_AT, REAL_AT, STILL_FAKE_AT, Calibration, log_odds, sigmoid, sigmoids
 
 
 def test_what_a_card_does_not_say_is_the_same_for_all() -> None:
@@ -25,3 +26,10 @@ def test_a_card_says_how_logits_become_words() -> None:
 def test_no_logit_overflows() -> None:
     assert sigmoid(-1e9) == pytest.approx(0, abs=1e-12)
     assert sigmoid(1e9) == pytest.approx(1)
+    assert math.isfinite(log_odds(1.0))
+    assert math.isfinite(log_odds(0.0))
+
+
+def test_log_odds_and_sigmoid_undo_each_other() -> None:
+    assert sigmoid(log_odds(0.3)) == pytest.approx(0.3)
+    assert sigmoids(np.array([[0.0, 1.5]]), (2.0, -3.0)).tolist() == [[sigmoid(0.0, (2.0, -3.0)), 0.5]]

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ...stream.calibration import sigmoid
 from ...stream.errors import MissingExtraError
 from ...stream.types import Floats, Image
 
@@ -77,5 +78,5 @@ class FaceMesh:
         self._net.set_tensor(self._input, (small[None, :, :, ::-1] / 255.0).astype(np.float32))
         self._net.invoke()
         points = self._net.get_tensor(self._points).reshape(468, 3)[:, :2] * (face.shape[0] / _SIZE)
-        score = float(1 / (1 + np.exp(-self._net.get_tensor(self._score).reshape(-1)[0])))
+        score = sigmoid(float(self._net.get_tensor(self._score).reshape(-1)[0]))
         return points.astype(np.float32), score

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ...stream.calibration import log_odds
 from ..common import metrics
 from ..data.datasets import Clip
-from .replay import Judgement, Outcome, log_odds, outcome, without_voice
+from .replay import Judgement, Outcome, outcome, without_voice
 
 SECONDS = (0.0, 1.0, 2.0, 4.0, 10.0)
 "Seconds observed at which detection is told; 0: one frame, the first that was scored."

@@ -22,13 +22,14 @@ from scipy.optimize import minimize
 from scipy.stats import norm
 
 from ...engines import load
+from ...stream.calibration import log_odds, sigmoid
 from ...stream.errors import ConfigError
 from ...stream.faces.quality import Limits
 from ...stream.scoring.alarm_settings import AlarmSettings
 from ...stream.scoring.models import card_of, window_file
 from ..common import metrics
 from ..common.card_file import restamp
-from .replay import Judgement, log_odds, outcome, with_alarm, without_voice
+from .replay import Judgement, outcome, with_alarm, without_voice
 
 Numbers = npt.NDArray[np.float64]
 
@@ -191,16 +192,12 @@ def _alarm(judgement: Judgement, genuine: Sequence[Mapping[str, Any]]) -> Judgem
     base = log_odds(max(judgement.fake_at, 0.5))
     usual = AlarmSettings().early_at
     for step in range(40):
-        level = _sigmoid(base + 0.25 * step)
-        tried = with_alarm(judgement, level, _sigmoid(base + 0.25 * step - 1.5))
+        level = sigmoid(base + 0.25 * step)
+        tried = with_alarm(judgement, level, sigmoid(base + 0.25 * step - 1.5))
         if not any(outcome(seen, tried).alerts for seen in genuine):
-            level = min(_sigmoid(base + 0.25 * step + 0.5), max(usual, level))
-            return with_alarm(judgement, level, _sigmoid(log_odds(level) - 1.5))
+            level = min(sigmoid(base + 0.25 * step + 0.5), max(usual, level))
+            return with_alarm(judgement, level, sigmoid(log_odds(level) - 1.5))
     return with_alarm(judgement, 0.999, 0.9)
-
-
-def _sigmoid(x: float) -> float:
-    return float(1 / (1 + np.exp(-x)))
 
 
 def _report(

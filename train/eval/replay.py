@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -137,9 +136,3 @@ def without_voice(seen: Mapping[str, Any]) -> dict[str, Any]:
 
 def with_alarm(judgement: Judgement, raise_at: float, clear_at: float) -> Judgement:
     return replace(judgement, alarm=replace(judgement.alarm, raise_at=raise_at, clear_at=min(raise_at, clear_at)))
-
-
-def log_odds(p: float) -> float:
-    """Of a probability, as fusion clips it."""
-    p = min(max(p, 1e-6), 1 - 1e-6)
-    return math.log(p / (1 - p))

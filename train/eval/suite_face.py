@@ -14,6 +14,7 @@ from typing import TextIO
 
 import numpy as np
 
+from ...stream.calibration import log_odds
 from ...stream.errors import ConfigError
 from ...stream.scan.scanner import Job
 from ..common.metrics import Labels, Scores, auc
@@ -23,7 +24,7 @@ from ..data.labelled_faces import group_of
 from . import suite
 from .assess import Case, cases
 from .evaluate import identity
-from .replay import Judgement, log_odds
+from .replay import Judgement
 from .run import gather
 from .suite import Result, Row
 

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ...stream.calibration import sigmoid
 from ..common.loop import save
 from ..common.metrics import auc
 from ..eval.calibrate import platt
@@ -178,7 +179,7 @@ def calibration(table: Table, answers: Sequence[Numbers]) -> tuple[tuple[float, 
     enough = [said for said in known.values() if len(said) >= _ENOUGH] or list(known.values())
     highest = max(float(np.quantile(said, 1 - _FALSE_POSITIVES)) for said in enough)
     lowest = float(np.quantile(z[fake & still], _MISSES))
-    fake_at, real_at = (float(1 / (1 + np.exp(-(a * v + b)))) for v in (highest, lowest))
+    fake_at, real_at = (sigmoid(v, (a, b)) for v in (highest, lowest))
     real_at = min(real_at, 0.5, fake_at)
     return (round(a, 4), round(b, 4)), {"fake": round(fake_at, 4), "real": round(real_at, 4)}
 

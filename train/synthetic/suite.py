@@ -15,6 +15,7 @@ from typing import TextIO
 import numpy as np
 import numpy.typing as npt
 
+from ...stream.calibration import sigmoids
 from ...stream.errors import ConfigError
 from ...stream.scan.scanner import Job
 from ...stream.scoring.analyzer import Analyzer
@@ -103,8 +104,7 @@ def _called(said: npt.NDArray[np.float64], models: Models) -> npt.NDArray[np.boo
     if models.still is None:
         return np.zeros(len(said), bool)
     card = card_of(models.still)
-    a, b = card.calibration
-    return np.asarray(1 / (1 + np.exp(-(a * said + b))) >= card.thresholds["fake"], bool)
+    return np.asarray(sigmoids(said, card.calibration) >= card.thresholds["fake"], bool)
 
 
 @dataclass(frozen=True, slots=True)

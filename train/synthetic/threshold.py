@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ...engines import load as load_engine
+from ...stream.calibration import log_odds, sigmoid
 from ...stream.errors import ConfigError
 from ...stream.scoring.synthetic_scorer import StillScorer
 from ..common.card_file import restamp
@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     scorer = StillScorer(load_engine(args.model, "cpu"))
     said = ask(scorer, apart(dataset.read(args.data, args.bank), args.bank, args.most))
     highest = max(p for answers in said.values() for p in answers)
-    fake_at = round(1 / (1 + math.exp(-math.log(highest / (1 - highest)) - MARGIN)), 4)
+    fake_at = round(sigmoid(log_odds(highest) + MARGIN), 4)
     card = scorer.card
     told = {source: {"pictures": len(p), "highest": round(max(p), 4)} for source, p in said.items()}
     thresholds = {**card.thresholds, "fake": fake_at}

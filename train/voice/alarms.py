@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...stream.calibration import sigmoid
+from ...stream.calibration import log_odds, sigmoid
 from ...stream.scoring.fusion import fuse
 from ...stream.types import Alert, Floats, Status, Verdict, VoiceVerdict
 from ..common.metrics import rate_interval
@@ -51,9 +51,9 @@ def alarms(groups: Mapping[str, Sequence[Heard]], levels: Mapping[str, float]) -
 
 def quiet(genuine: Sequence[Heard], levels: Mapping[str, float]) -> float:
     """Return the least level of the alarm, in steps of STEP log-odds from `alert` up, at which these raise none."""
-    odds = float(np.log(levels["alert"] / (1 - levels["alert"])))
+    odds = log_odds(levels["alert"])
     while True:
-        level = round(float(1 / (1 + np.exp(-odds))), 3)
+        level = round(sigmoid(odds), 3)
         if level >= HIGHEST or not any(raised(heard, level, levels["clear"]) for heard in genuine):
             return min(level, HIGHEST)
         odds += STEP

@@ -18,6 +18,7 @@ import numpy as np
 
 from ...engines import Engine, load
 from ...stream.audio import RATE, level
+from ...stream.calibration import sigmoids
 from ...stream.errors import ConfigError
 from ...stream.scoring.models import card_of
 from .dataset import Clip, dev
@@ -54,7 +55,6 @@ def main(argv: list[str] | None = None) -> int:
 def through_line(engine: Engine, clips: list[Clip], line: Line) -> dict[str, Any]:
     """Return AUC, interval and EER of clips (all at least SECONDS long) behind a line, and the shares called fake."""
     card = card_of(engine)
-    a, b = card.calibration
     logits = []
     for clip in clips:
         window = clip.version(0)[: round(SECONDS * RATE)]
@@ -62,7 +62,7 @@ def through_line(engine: Engine, clips: list[Clip], line: Line) -> dict[str, Any
         rng = np.random.default_rng(crc32(clip.path.encode()))
         logits.append(logit(engine, level(line(window, rng))))
     answers = Answers(np.array(logits), clips)
-    fake = 1 / (1 + np.exp(-(a * answers.logits + b))) >= card.thresholds["fake"]
+    fake = sigmoids(answers.logits, card.calibration) >= card.thresholds["fake"]
     shares = {name: float(fake[answers.labels == label].mean()) for label, name in enumerate(("genuine", "spoof"))}
     return {"cell": cell(answers)} | shares
 

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
+from ...stream.calibration import sigmoids
 from ...stream.types import Floats
 from .dataset import Clip
 from .front import ROW
@@ -74,9 +75,9 @@ def fit(rows: Floats, owners: Sequence[Clip], steps: int = 60) -> Readout:
     def loss(given: Doubles) -> tuple[float, Doubles]:
         weight, bias, offsets = given[:size], given[size], given[size + 1 :]
         logits = x @ weight.astype(np.float32) + bias + np.append(offsets, 0.0)[domains]
-        slope = odds * (1 / (1 + np.exp(-logits)) - labels)
+        slope: Doubles = odds * (sigmoids(logits) - labels)
         moved = np.bincount(domains, slope, count + 1)[:count] + 2 * OFFSETS * offsets
-        gradient = [x.T @ slope.astype(np.float32) + 2 * PENALTY * weight, [slope.sum()], moved]
+        gradient = [x.T @ slope.astype(np.float32) + 2 * PENALTY * weight, slope.sum(keepdims=True), moved]
         value = odds @ (np.logaddexp(0, logits) - labels * logits)
         return float(value + PENALTY * weight @ weight + OFFSETS * offsets @ offsets), np.concatenate(gradient)
 

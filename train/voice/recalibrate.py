@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ...engines import load
+from ...stream.calibration import log_odds
 from ...stream.errors import ConfigError
 from ...stream.scoring.models import card_of
 from ..common.card_file import restamp
@@ -51,8 +51,8 @@ def needed(voices: list[float], threshold: float) -> float:
         voices: probabilities of genuine recordings, 0..1.
         threshold: probability at or above which a voice is called fake, 0..1.
     """
-    odds = np.log(np.clip(voices, 1e-6, 1 - 1e-6) / (1 - np.clip(voices, 1e-6, 1 - 1e-6)))
-    return max(0.0, float(np.quantile(odds, QUANTILE)) - math.log(threshold / (1 - threshold)) + MARGIN)
+    odds = [log_odds(voice) for voice in voices]
+    return max(0.0, float(np.quantile(odds, QUANTILE)) - log_odds(threshold) + MARGIN)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ...stream.calibration import log_odds, sigmoid, sigmoids
 from ..common.metrics import auc, bootstrap, eer
 from ..eval.calibrate import platt
 from .dataset import Clip
@@ -67,24 +68,23 @@ def calibrate(answers: Answers, others: Sequence[Answers] = ()) -> tuple[tuple[f
     """
     a, b = platt(np.asarray(answers.logits, np.float64), answers.labels)
     every = [answers, *others]
-    p = 1 / (1 + np.exp(-(a * np.concatenate([part.logits for part in every]) + b)))
+    p = sigmoids(np.concatenate([part.logits for part in every]), (a, b))
     y = np.concatenate([part.labels for part in every])
     fake, real = float(np.quantile(p[y == 0], 1 - FALSE_FAKE)), float(np.quantile(p[y == 1], FALSE_REAL))
     for part in every:
         genuine = part.logits[part.labels == 0]
         if len(genuine) >= ENOUGH:
             highest = np.quantile(genuine, 1 - FALSE_ON_A_LINE)
-            fake = max(fake, float(1 / (1 + np.exp(-(a * highest + b)))))
+            fake = max(fake, sigmoid(float(highest), (a, b)))
     fake, real = float(np.clip(fake, 0.6, 0.98)), float(np.clip(real, 0.02, 0.4))
-    alert = 1 / (1 + (1 - fake) / fake * float(np.exp(-0.5)))
+    alert = sigmoid(log_odds(fake) + 0.5)
     levels = {"fake": fake, "real": real, "alert": alert, "clear": fake - 0.1}
     return (round(a, 4), round(b, 4)), {name: round(value, 3) for name, value in levels.items()}
 
 
 def shares(answers: Answers, calibration: tuple[float, float], thresholds: Mapping[str, float]) -> dict[str, float]:
     """Return the shares of either label that are called fake, and called real."""
-    a, b = calibration
-    p, y = 1 / (1 + np.exp(-(a * answers.logits + b))), answers.labels
+    p, y = sigmoids(answers.logits, calibration), answers.labels
     found = {}
     for label, name in ((0, "genuine"), (1, "spoof")):
         if (y == label).any():
