@@ -61,6 +61,7 @@ ONE_MODULE = (
     "c2pa",
     "httpx",
     "mss",
+    "PySide6",
 )
 "Packages that one module of stream, whichever it is, may import; the doctor tries them all."
 

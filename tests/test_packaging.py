@@ -27,6 +27,7 @@ OPTIONAL = [
     "uvicorn",
     "matplotlib",
     "mss",
+    "PySide6",
     "Xlib",
     "onnxscript",
     "pyaudio",

@@ -26,6 +26,7 @@ _BASE = (
 _EXTRAS = (
     ("mic", ("pyaudio",), "microphone"),
     ("screen", ("mss",), "the screen"),
+    ("overlay", ("PySide6-Essentials",), "marks over the screen"),
     ("webrtc", ("aiortc", "aiohttp"), "WebRTC calls"),
     ("web", ("fastapi", "uvicorn", "argon2-cffi", "python-multipart", "websockets"), "the web interface"),
     ("livekit", ("livekit",), "LiveKit rooms"),

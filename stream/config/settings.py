@@ -58,9 +58,10 @@ class StreamSettings:
     "s"
     overlay: str = option(
         "none",
-        "draw the verdicts: in a window, into a video file (several sources: one file each), or not (default)",
+        "draw the verdicts: in a window, over the screen itself (source `screen`), into a video file (several sources: "
+        "one file each), or not (default)",
         word,
-        "window|FILE|none",
+        "window|screen|FILE|none",
     )
     alert_at: float | None = option(None, "probability that raises it (default: the model's)", probability, "P")
     clear_at: float | None = option(None, "probability that clears it (default: the model's)", probability, "P")

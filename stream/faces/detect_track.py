@@ -11,6 +11,7 @@ from .align import square
 from .appearance import looks
 from .centerface import Detector
 from .shot_boundary import CutFinder
+from .tiled_detection import part
 from .tracker import Tracker, TrackSettings
 
 _SURE = 0.75
@@ -29,6 +30,8 @@ class FollowSettings:
     "Searches are this many pictures apart at least, so that a machine that falls behind does not spend all on them..."
     longest: float = 1.0
     "... but not further apart than this, s of media time."
+    small: bool = False
+    "Every second search looks at a part of the picture in its own size, the parts in turn, for faces too small else."
     probe: float = 0.3
     "How long a face that is not seen any more is looked for in every picture, s."
 
@@ -50,6 +53,7 @@ class Follower:
         self._cuts = CutFinder()
         self._searched = float("-inf")
         self._pictures = 0
+        self._searches = 0
 
     def reset(self) -> None:
         """Forget every face; the next picture is searched whole."""
@@ -75,7 +79,8 @@ class Follower:
 
     def _search(self, image: Image, t: float) -> list[Face]:
         self._searched, self._pictures = t, 0
-        found = self._detector.detect(image)
+        self._searches += 1
+        found = self._detect(image)
         squares = np.array([square(face.points) for face in found], np.float32).reshape(-1, 3)
         known = self._tracker.squares(t)
         apart = [row for row in known if not _near(row, squares)]
@@ -83,6 +88,12 @@ class Follower:
         placed = np.array([square(face.points) for face in faces], np.float32).reshape(-1, 3)
         missed = [f for f, row in zip(found, squares, strict=True) if f.score >= _SURE and not _near(row, placed)]
         return [*faces, *missed]
+
+    def _detect(self, image: Image) -> list[Face]:
+        number, whole = divmod(self._searches, 2)
+        if whole or not self.settings.small:
+            return self._detector.detect(image)
+        return part(self._detector, image, number)
 
 
 def _near(one: Floats, others: Floats) -> bool:

@@ -13,6 +13,10 @@ from .nms import suppress
 _BORDER = 0.25
 _TILE = 1280
 _STEP = 960
+PART = 1040, 620
+"Width and height of a part, px: four of them make a picture of 1080p."
+OVERLAP = 120
+"Of the parts, px: no face that is small in a part lies in none whole."
 
 
 def find(detector: Detector, image: Image) -> list[Face]:
@@ -48,6 +52,27 @@ def _tiled(detector: Detector, image: Image) -> list[Face]:
             part = image[top : top + _TILE, left : left + _TILE]
             faces += [_moved(face, left, top) for face in _confirmed(detector, part)]
     return _once(faces)
+
+
+def part(detector: Detector, image: Image, number: int) -> list[Face]:
+    """Return the faces that the number-th part of an HxWx3 BGR picture shows, best first.
+
+    Parts of PART px overlap by more than a small face, and are counted on and on; a picture of one part is that part.
+    """
+    wide, high = PART
+    height, width = image.shape[:2]
+    places = [(x, y) for y in _starts(height, high) for x in _starts(width, wide)]
+    left, top = places[number % len(places)]
+    found = detector.detect(np.ascontiguousarray(image[top : top + high, left : left + wide]))
+    return [_moved(face, left, top) for face in found]
+
+
+def _starts(length: int, size: int) -> list[int]:
+    """Return where parts of so many px begin that cover a length, evenly spread and overlapping by OVERLAP or more."""
+    if length <= size:
+        return [0]
+    count = -(-(length - OVERLAP) // (size - OVERLAP))
+    return [round(i * (length - size) / (count - 1)) for i in range(count)]
 
 
 def _moved(face: Face, x: float, y: float) -> Face:

@@ -11,9 +11,10 @@ from types import TracebackType
 from typing import Any, TextIO
 
 from ..config.settings import StreamSettings, WatchSettings
-from ..redaction import redact
+from ..errors import ConfigError
+from ..redaction import public_name, redact
 from ..scoring.alarm_settings import AlarmSettings
-from ..scoring.models import Models
+from ..scoring.models import Models, card_of
 from ..sinks.base import NOTHING, Sink, Sinks
 from ..sinks.console import Human
 from ..sinks.display import Window, check_display
@@ -21,9 +22,11 @@ from ..sinks.evidence import Evidence
 from ..sinks.jsonl import JsonLines
 from ..sinks.prometheus import Metrics
 from ..sinks.queued import Queue, Queued, separate
+from ..sinks.screen_overlay import ScreenOverlay, check_screen_overlay
 from ..sinks.video_file import VideoFile
 from ..sinks.webhook import Webhook
 from ..sources.capture import Capture
+from ..sources.screen import is_screen
 from ..types import Frame, StateChange, Verdict
 
 _LINES = 2000
@@ -48,6 +51,7 @@ class Outputs:
         """
         self._settings, self._err = settings, err
         self._window: Window | None = None
+        self._over: ScreenOverlay | None = None
         self._metrics: Metrics | None = None
         self._shared: list[Sink] = []
         self._own: list[Sinks] = []
@@ -55,6 +59,11 @@ class Outputs:
         self._gone_lost = False
         if any(stream.overlay == "window" for stream in settings.streams):
             check_display()
+        over = [stream for stream in settings.streams if stream.overlay == "screen"]
+        if over:
+            check_screen_overlay()
+        if others := [stream.url for stream in over if not is_screen(stream.url)]:
+            raise ConfigError(f"--overlay screen draws over the screen; {public_name(others[0])} is not on it")
         self._folders = Queue("evidence folders", err, limit=_FOLDERS)
         self._lines = Queue("events on standard output", err, limit=_LINES)
         self._given, self._out = out, separate(out) if settings.json else out
@@ -111,6 +120,9 @@ class Outputs:
             self._window = self._window or Window(raise_at=alarm.raise_at)
             self._window.add(name)
             own.append(self._window)
+        elif stream.overlay == "screen":
+            self._over = self._over or ScreenOverlay(card_of(models.face).crop_scale)
+            own.append(self._over)
         elif stream.overlay != "none":
             own.append(VideoFile(self._file(Path(stream.overlay), name), name, raise_at=alarm.raise_at, err=self._err))
         sinks = Sinks(own, self._err)

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from ..errors import ScoringError
+from ..faces.detect_track import FollowSettings
 from ..scoring.alarm import Alarm
 from ..scoring.analyzer import Analyzer, ScoreSettings
 from ..scoring.models import Models
 from ..sinks.base import NOTHING, Sink
-from ..sources import Reporting
+from ..sources import Reporting, Source, shows_screen
 from ..sources.capture import Capture, End
 from ..types import AudioChunk, Frame, StateChange, StreamState, Verdict
 
@@ -24,6 +25,8 @@ _LATENCIES = 10_000
 "Verdicts over which the latency is summed up: enough for the tail, and flat over weeks."
 _FAILURES = 3
 "Pictures or pieces of sound in a row whose scoring fails before the source is given up."
+_STANDING = 2.0
+"A screen that did not change for so long has no next picture soon, s."
 STATS_EVERY = 5.0
 "Figures of a WebRTC connection are told so often, s."
 
@@ -61,13 +64,15 @@ class Line:
         "Why it ended before its time."
         self.ended = False
         self.capture = capture
-        self._analyzer = Analyzer(models, source=name, settings=ScoreSettings(history=False))
+        self._analyzer = Analyzer(models, source=name, settings=_settings(capture.source))
         self._alarm = alarm
         self._sink, self._seconds = sink, seconds
         self._latencies: deque[float] = deque(maxlen=_LATENCIES)
         self._scored = 0
         self._failures: Counter[type[Frame | AudioChunk]] = Counter()
         self._gap = self._summed = False
+        self._pictured = float("inf")
+        "Media time of the latest picture of what may stand still, s."
         self._state: StreamState = "connecting"
         self._started = self._stopped = self._reported = time.monotonic()
 
@@ -139,6 +144,8 @@ class Line:
         if self._gap and not frame.discontinuity:
             frame = replace(frame, discontinuity=True)
         self._gap = False
+        if frame.screen is not None:
+            self._pictured = frame.t
         if frame.discontinuity:
             self._alarm.reset(frame.t)
         verdict = self._analyzer.frame(frame, frame.bitrate_kbps)
@@ -156,9 +163,10 @@ class Line:
         if voice is None:
             return
         self._failures.pop(AudioChunk, None)
-        if self._analyzer.seen_video or self._over(voice.t):
+        standing = voice.t - self._pictured > _STANDING
+        if (self._analyzer.seen_video and not standing) or self._over(voice.t):
             return
-        # A source without a picture has no next verdict that the voice could join.
+        # A source without a picture, or whose screen stands still, has no next verdict that the voice could join.
         self._tell(self._analyzer.voice_only(voice), None)
 
     def _tell(self, verdict: Verdict, frame: Frame | None) -> None:
@@ -226,3 +234,7 @@ class Line:
             "seconds": round(took, 3),
             "scored_fps": round(self._scored / took, 2) if took > 0 else 0.0,
         }
+
+
+def _settings(source: Source) -> ScoreSettings:
+    return ScoreSettings(history=False, follow=FollowSettings(small=shows_screen(source)))

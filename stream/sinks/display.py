@@ -71,8 +71,8 @@ class Window(Sink):
 
     def verdict(self, verdict: Verdict, frame: Frame | None) -> None:
         self._overlay(verdict.source).verdict(verdict)
-        if frame is None:
-            frame = Frame(_BLANK, verdict.t, time.monotonic())  # a source of sound only
+        if frame is None:  # a source of sound only, or one whose picture stands still
+            frame = self._last.get(verdict.source) or Frame(_BLANK, verdict.t, time.monotonic())
         self.frame(verdict.source, frame)
 
     def alert(self, alert: Alert) -> None:

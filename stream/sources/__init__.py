@@ -6,7 +6,7 @@ stream apart. `capture` is the one thread of a source; `ring_buffer` holds its f
 seconds as they came, for evidence.
 """
 
-from .base import Device, Item, Reporting, Source, SourceOptions, Tally
+from .base import Device, Item, Reporting, Source, SourceOptions, Tally, shows_screen
 from .microphone import list_microphones
 from .opencv import list_cameras
 
@@ -19,4 +19,5 @@ __all__ = [
     "Tally",
     "list_cameras",
     "list_microphones",
+    "shows_screen",
 ]

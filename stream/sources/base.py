@@ -96,6 +96,11 @@ class Source(Protocol):
         """Release the device. May be called twice, and from another thread once the generator has ended."""
 
 
+def shows_screen(source: Source) -> bool:
+    """Say whether a source shows a screen: with many small faces at times, and no picture while nothing changes."""
+    return bool(getattr(source, "screen", False))
+
+
 @runtime_checkable
 class Reporting(Protocol):
     """A source that knows more of its connection than what Capture counts."""

@@ -54,6 +54,9 @@ class ScreenSource(LiveSource):
         options: how it is watched.
     """
 
+    screen = True
+    "See `sources.base.shows_screen`."
+
     def __init__(self, name: str, part: str, options: SourceOptions) -> None:
         super().__init__(name, options)
         self._part = part

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ..errors import SourceError
 from ..types import AudioChunk, Frame, StateChange
-from .base import Item, Source
+from .base import Item, Source, shows_screen
 from .loopback import Sound
 from .sample_clock import SLIP
 
@@ -33,6 +33,7 @@ class DubbedSource:
         self._needed = needed
         self.name = source.name
         self.live = source.live
+        self.screen = shows_screen(source)
         self.tally = source.tally
         self._device: Sound | None = None
         self._heard = 0.0

@@ -60,3 +60,21 @@ def moving_face(seconds: float, *, fps: int = 25, size: tuple[int, int] = (640, 
         picture[:, left : left + height] = face
         pictures.append(picture)
     return pictures
+
+
+def gallery(
+    index: int, *, columns: int = 5, rows: int = 4, size: tuple[int, int] = (1920, 1080)
+) -> npt.NDArray[np.uint8]:
+    """Return picture number `index`, width x height, of a call in gallery view: the portrait in every tile, swaying."""
+    import cv2
+
+    width, height = size[0] // columns, size[1] // rows
+    side = round(0.9 * height)
+    face = cv2.resize(face_picture(), (side, side), interpolation=cv2.INTER_AREA)
+    picture = np.full((size[1], size[0], 3), 40, np.uint8)
+    for number in range(columns * rows):
+        row, column = divmod(number, columns)
+        left = column * width + (width - side) // 2 + round(4 * np.sin(index / 3 + number))
+        top = row * height + height - side
+        picture[top : top + side, left : left + side] = face if number % 2 else face[:, ::-1]
+    return picture
