@@ -13,6 +13,9 @@ from ..config.option import of
 from ..config.settings import ReportSettings
 from .doctor_check import Check
 
+_WAYS = (
+    "Zoom, Teams, WhatsApp, a telephone ...: docs/which-way.md, or `truefeed serve` and http://localhost:5000/ways\n"
+)
 _MARK = {"ok": "ok", "absent": "--", "broken": "!!"}
 
 
@@ -54,7 +57,7 @@ def _say(check: Check, before: list[Check], out: TextIO) -> None:
 
 def _verdict(lacking: list[Check]) -> str:
     if not lacking:
-        return "\nAll that `truefeed watch` and `truefeed scan` need is here. Try: truefeed watch demo\n"
+        return f"\nAll that `truefeed watch` and `truefeed scan` need is here. Try: truefeed watch demo\n{_WAYS}"
     lines = [f"  {c.group} / {c.name}: {c.fix or c.detail}" for c in lacking]
     return "\nNot ready. Needed first:\n" + "\n".join(lines) + "\n"
 

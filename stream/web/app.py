@@ -61,6 +61,7 @@ def _pages(api: FastAPI) -> None:
     @api.get("/", include_in_schema=False)
     @api.get("/history", include_in_schema=False)
     @api.get("/live", include_in_schema=False)
+    @api.get("/ways", include_in_schema=False)
     @api.get("/scan/{key}", include_in_schema=False)
     def index(key: str = "") -> Response:
         text = _text("index.html").replace("__LANG__", table()["lang"]).replace("__TITLE__", table()["app.tagline"])

@@ -94,7 +94,7 @@ async function submit(files) {
 
 function ways() {
   const way = (path, name, key) => h("a", { class: "card way", href: path }, icon(name), h("span", { class: "stack tight" }, h("strong", {}, t(key)), h("span", { class: "soft" }, t(`${key}.text`))));
-  return h("div", { class: "ways" }, way("/live", "camera", "home.way.live"), way("/call", "call", "home.way.call"), way("/api/v1/openapi.json", "code", "home.way.api"));
+  return h("div", { class: "ways" }, way("/live", "camera", "home.way.live"), way("/call", "call", "home.way.call"), way("/ways", "search", "home.way.ways"), way("/api/v1/openapi.json", "code", "home.way.api"));
 }
 
 function draw(going) {

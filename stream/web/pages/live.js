@@ -15,7 +15,7 @@ export async function show(main) {
   const none = h("p", { class: "empty" }, t("live.none"));
   const alerts = h("ul", { class: "results" });
   main.append(h("div", { class: "stack tight" }, h("h1", {}, t("live.title")), h("p", { class: "soft" }, t("live.lead"))),
-    none, grid, form(), h("section", {}, h("h2", {}, t("live.alerts")), alerts));
+    none, grid, form(), h("p", {}, h("a", { href: "/ways" }, t("live.ways"))), h("section", {}, h("h2", {}, t("live.alerts")), alerts));
 
   const add = (stream) => {
     let tile = tiles.get(stream.id);

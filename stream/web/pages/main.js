@@ -9,6 +9,7 @@ const PAGES = [
   { path: /^\/$/, module: "./home.js", nav: "/", title: "app.tagline" },
   { path: /^\/history$/, module: "./history.js", nav: "/history", title: "history.title" },
   { path: /^\/live$/, module: "./live.js", nav: "/live", title: "live.title" },
+  { path: /^\/ways$/, module: "./ways.js", nav: "", title: "ways.title" },
   { path: /^\/scan\/(\w+)$/, module: "./result.js", nav: "", title: "" },
 ];
 const NAV = [["/", "nav.check"], ["/history", "nav.history"], ["/live", "nav.live"], ["/call", "nav.call"]];

@@ -38,7 +38,8 @@ def test_the_page_for_people_ends_with_what_to_do_next(capsys: pytest.CaptureFix
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("system\n")
-    assert out.endswith("Try: truefeed watch demo\n")
+    assert "Try: truefeed watch demo\n" in out
+    assert out.splitlines()[-1].endswith("docs/which-way.md, or `truefeed serve` and http://localhost:5000/ways")
 
 
 def test_a_runtime_that_is_not_there_is_named_and_fails(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ import soundfile
 from clips import moving_face, write_video
 from media import portrait
 from playwright import sync_api
+from truefeed.stream.commands.options import parser
 from voices import voiced
 from web_server import Web, small_models
 
@@ -27,6 +28,8 @@ CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
 PAGES = Path(__file__).parents[3] / "stream" / "web" / "pages"
 OVER = "main .answer"
+EVERY = (("/", ".drop"), ("/history", ".result"), ("/live", "form"), ("/ways", "#law"))
+"The other pages, and what there is once one of them is shown."
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +198,13 @@ def test_it_fits_a_phone_in_light_and_dark(browser: Any, web: Web, files: dict[s
         base_url=web.root, viewport={"width": 360, "height": 740}, color_scheme=scheme, reduced_motion="reduce"
     )
     page = context.new_page()
-    for path, shown in (("/", ".drop"), (f"/scan/{key}", OVER), ("/history", ".result"), ("/live", "form")):
+    for path, shown in (
+        ("/", ".drop"),
+        (f"/scan/{key}", OVER),
+        ("/history", ".result"),
+        ("/live", "form"),
+        ("/ways", "#law"),
+    ):
         page.goto(path)
         page.wait_for_selector(shown)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
@@ -207,7 +216,13 @@ def test_it_fits_a_phone_in_light_and_dark(browser: Any, web: Web, files: dict[s
 
 def test_every_picture_has_its_text_and_every_field_its_name(page: Any, web: Web, files: dict[str, Path]) -> None:
     key = web.judged(files["image"])["id"]
-    for path, shown in (("/", ".drop"), (f"/scan/{key}", OVER), ("/history", ".result"), ("/live", "form")):
+    for path, shown in (
+        ("/", ".drop"),
+        (f"/scan/{key}", OVER),
+        ("/history", ".result"),
+        ("/live", "form"),
+        ("/ways", "#law"),
+    ):
         page.goto(path)
         page.wait_for_selector(shown)
         assert page.locator("img:not([alt])").count() == 0
@@ -226,6 +241,21 @@ def test_the_pages_are_small_and_every_string_is_in_the_table() -> None:
     for file in PAGES.glob("*.js"):
         for key in re.findall(r"\bt\(\"([\w.-]+)\"", file.read_text()):
             assert key in table, (file.name, key)
+
+
+def test_which_way_for_which_call_is_told_and_each_command_is_one(page: Any) -> None:
+    page.goto("/live")
+    page.click("text=which way for which call")
+    page.wait_for_selector("#law")
+    assert page.evaluate("document.body.innerText.match(/ways\\.[a-z.]+/g)") is None  # every string is in the table
+    page.click("nav.jump >> text=A telephone")
+    assert page.evaluate("document.activeElement.id") == "phone"
+    commands = set(page.locator(".how code").all_inner_texts())
+    guide = (PAGES.parents[2] / "docs" / "which-way.md").read_text()
+    for command in commands:
+        parser().parse_args(command.split()[1:])
+        assert command in guide, command
+    assert len(commands) >= 12
 
 
 def test_an_upload_waits_for_the_connection(page: Any, web: Web, tmp_path: Path) -> None:
