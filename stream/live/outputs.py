@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from ..config.settings import StreamSettings, WatchSettings
 from ..errors import ConfigError
@@ -21,7 +21,7 @@ from ..sinks.display import Window, check_display
 from ..sinks.evidence import Evidence
 from ..sinks.jsonl import JsonLines
 from ..sinks.prometheus import Metrics
-from ..sinks.queued import Queue, Queued, separate
+from ..sinks.queued import Queue, Queued, QueuedText, separate
 from ..sinks.screen_overlay import ScreenOverlay, check_screen_overlay
 from ..sinks.video_file import VideoFile
 from ..sinks.webhook import Webhook
@@ -30,7 +30,7 @@ from ..sources.screen import is_screen
 from ..types import Frame, StateChange, Verdict
 
 _LINES = 2000
-"Events that wait for a slow reader of standard output."
+"Events, or lines, that wait for a slow reader of standard output, or of standard error."
 _FOLDERS = 8
 "Alerts whose evidence waits for a slow disk; each holds the seconds before it."
 
@@ -49,7 +49,9 @@ class Outputs:
         Raises:
             ConfigError: there is no display for a window, the port is taken, an address is none.
         """
-        self._settings, self._err = settings, err
+        self._settings = settings
+        self._words = QueuedText(err, limit=_LINES)
+        self._err = err = cast(TextIO, self._words)
         self._window: Window | None = None
         self._over: ScreenOverlay | None = None
         self._metrics: Metrics | None = None
@@ -93,6 +95,7 @@ class Outputs:
         if self._out is not self._given and not self._lines.stuck:
             with suppress(OSError):  # nobody reads it any more
                 self._out.close()
+        self._words.close()
 
     def sink(
         self,
@@ -109,7 +112,7 @@ class Outputs:
             ConfigError: the overlay file or the folder of the evidence can't be written.
         """
         if capture.source.live:
-            self._lines.waits = self._folders.waits = False
+            self._lines.waits = self._folders.waits = self._words.queue.waits = False
         own: list[Sink] = [*self._shared, *([results] if results is not None else [])]
         if self._metrics is not None:
             self._metrics.follow(name, lambda: capture.stats)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, TextIO
 
+from ..redaction import encodable, redact
 from ..types import Alert, Frame, StateChange, Verdict
 from .base import Sink, complain
 
@@ -24,12 +27,12 @@ class Queue:
     waits = True
     "Have `put` wait for room; false as soon as something live is watched, which waits for nobody."
 
-    def __init__(self, what: str, errors: TextIO, *, limit: int, closing: float = 5.0) -> None:
+    def __init__(self, what: str, errors: TextIO | None, *, limit: int, closing: float = 5.0) -> None:
         """Make an empty queue; the thread starts with the first work.
 
         Args:
             what: is written, in the plural, for the lines to errors.
-            errors: takes a line when something goes wrong for the first time, and one at the end.
+            errors: takes a line when something goes wrong for the first time, and one at the end; None: nobody does.
             limit: of what waits.
             closing: where nothing was done for so long, `close` gives up, s.
         """
@@ -125,7 +128,8 @@ class Queue:
             self._tell(f"{self._what}: {problem}; the watching goes on")
 
     def _tell(self, line: str) -> None:
-        complain(self._errors, line)
+        if self._errors is not None:
+            complain(self._errors, line)
 
 
 class Queued(Sink):
@@ -160,6 +164,41 @@ class Queued(Sink):
 
     def close(self) -> None:
         self.queue.close()
+
+
+class QueuedText(io.TextIOBase):
+    """A text stream that is written in a thread of its own, without secrets; flushing it waits for nothing."""
+
+    def __init__(self, out: TextIO, *, limit: int) -> None:
+        """Take what is written to, and how many lines wait for a slow reader; more are left out."""
+        self._given, self._gone = out, False
+        self._out: TextIO | None = None
+        self.queue = Queue("lines", None, limit=limit)
+
+    def isatty(self) -> bool:
+        return self._given.isatty()
+
+    def write(self, text: str, /) -> int:
+        """Have text written. Raises BrokenPipeError once nobody reads it any more."""
+        if self._gone:
+            raise BrokenPipeError
+        self.queue.put(partial(self._write, encodable(redact(text))))
+        return len(text)
+
+    def close(self) -> None:
+        """Write what waits, for as long as it goes forward. Twice is once."""
+        self.queue.close()
+        if self._out is not None and self._out is not self._given and not self.queue.stuck:
+            with suppress(OSError):  # nobody reads it any more
+                self._out.close()
+
+    def _write(self, text: str) -> None:
+        self._out = self._out or separate(self._given)
+        try:
+            self._out.write(text)
+            self._out.flush()
+        except BrokenPipeError:
+            self._gone = True
 
 
 def separate(out: TextIO) -> TextIO:

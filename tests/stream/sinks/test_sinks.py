@@ -21,7 +21,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import av
 import cv2
@@ -37,7 +37,7 @@ from truefeed.stream.sinks.console import Human
 from truefeed.stream.sinks.evidence import Evidence
 from truefeed.stream.sinks.jsonl import JsonLines, dumps
 from truefeed.stream.sinks.prometheus import Metrics
-from truefeed.stream.sinks.queued import Queue, Queued
+from truefeed.stream.sinks.queued import Queue, Queued, QueuedText
 from truefeed.stream.sinks.text import clock
 from truefeed.stream.sinks.video_file import VideoFile
 from truefeed.stream.sinks.webhook import Webhook
@@ -674,6 +674,37 @@ def test_a_file_waits_for_a_slow_reader() -> None:
         reader.join()
     assert [json.loads(line)["t"] for line in found] == list(range(200))
     assert sink.failed == 0
+
+
+def test_words_for_a_reader_that_sleeps_delay_nothing() -> None:
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+    found: list[str] = []
+    with os.fdopen(read) as lines:
+        reader = threading.Thread(target=lambda: found.extend(lines))
+        with os.fdopen(write, "w") as err:
+            words = QueuedText(err, limit=50)
+            words.queue.waits = False
+            human = Human(cast(TextIO, words), every=0.0)
+            for number in range(500):
+                human.verdict(replace(VERDICT, t=float(number)), None)
+            assert words.queue.failed > 0
+            reader.start()
+            words.close()
+        reader.join()
+    assert found[0].startswith("00:00.0")
+    assert len(found) + words.queue.failed == 500
+
+
+def test_words_that_nobody_reads_end_the_watching() -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as err:
+        words = QueuedText(err, limit=50)
+        human = Human(cast(TextIO, words), every=0.0)
+        while not human.done:
+            human.verdict(VERDICT, None)
+        words.close()
 
 
 # Metrics
