@@ -59,6 +59,7 @@ ONE_MODULE = (
     "psutil",
     "ai_edge_litert",
     "c2pa",
+    "pillow_heif",
     "httpx",
     "mss",
     "PySide6",

@@ -29,6 +29,7 @@ _EXTRAS = (
     ("overlay", ("PySide6-Essentials",), "marks over the screen"),
     ("webrtc", ("aiortc", "aiohttp"), "WebRTC calls"),
     ("web", ("fastapi", "uvicorn", "argon2-cffi", "python-multipart", "websockets"), "the web interface"),
+    ("heif", ("pillow-heif",), "HEIC pictures of tiles"),
     ("livekit", ("livekit",), "LiveKit rooms"),
     ("insightface", ("insightface",), "your own SCRFD face detector"),
     ("openvino", ("openvino",), "--engine openvino"),

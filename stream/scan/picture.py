@@ -15,6 +15,7 @@ from ..sources.base import Tally
 from ..sources.decoder import VideoDecoder
 from ..sources.selection import decodable
 from ..types import Image
+from .heif import is_heif, read_heif
 from .jpeg import Jpeg
 
 _LARGE = 64_000_000
@@ -46,6 +47,8 @@ def read_picture(path: Path) -> Image:
     image = None if _turned(head) else _decoded(data, by)
     if image is None:
         image = _by_ffmpeg(path)
+    if image is None and is_heif(head):
+        image = read_heif(path, _LARGE)
     if image is None or image.size == 0:
         raise SourceError(f"{path}: {_KINDS}")
     return image
@@ -85,7 +88,7 @@ def _by_ffmpeg(path: Path) -> Image | None:
     """Read what OpenCV does not: Targa, PCX, QOI and others, HEIF of one piece, what HEIF says is to be turned."""
     try:
         with av.open(f"file:{path.absolute()}", options=_ONE_FILE, metadata_errors="ignore") as media:
-            # The tiles of a picture are `dependent`: which belongs where is not told.
+            # The tiles of a picture are `dependent`: which belongs where is not told. See `heif`.
             whole = [s for s in media.streams.video if decodable(s) and not s.disposition & _TILE]
             if not whole or whole[0].codec_context.width * whole[0].codec_context.height > _LARGE:
                 return None

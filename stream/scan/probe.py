@@ -14,6 +14,7 @@ import av
 from ..errors import SourceError, SourceNotFoundError
 from ..sources.isobmff import top_box
 from ..sources.selection import pictures
+from .heif import BRANDS
 from .jpeg import is_film
 from .webp import frame_count
 
@@ -27,7 +28,7 @@ _PICTURES = (
     (8, b"WEBP"),
     (0, b"\0\0\0\x0cjP  "),  # JPEG 2000
 )
-_HEIF = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"mif2", b"miaf", b"msf1", b"avif", b"avis"}
+_HEIF = BRANDS | {b"avif", b"avis"}
 "Brands of files that hold pictures: with a film in them, a `moov` box, or without."
 # FFmpeg takes these for media: pictures made of letters, and lists that would have it read other files or the network.
 _NO_MEDIA = {"tty", "bin", "xbin", "adf", "idf", "hls", "applehttp", "concat", "dash", "rtsp", "sdp", "lavfi"}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pillow_heif
 import pytest
 from clips import face_picture, moving_face
 from PIL import Image as Pillow
@@ -81,6 +82,22 @@ def test_a_picture_of_heif_is_one_whatever_its_brand_and_an_error_where_it_is_da
     assert kind_of(path) == "image"
     with pytest.raises(SourceError, match="convert it to JPEG or PNG"):
         read_picture(path)
+
+
+@pytest.mark.parametrize("turned", [1, 6])
+def test_a_picture_of_tiles_is_put_together_and_turned(tmp_path: Path, turned: int) -> None:
+    """As telephones make them: a grid of HEVC pictures, with the orientation beside it."""
+    path = tmp_path / "photo.heic"
+    big = cv2.resize(PORTRAIT, (640, 480))
+    made = pillow_heif.from_pillow(Pillow.fromarray(big[:, :, ::-1]))
+    exif = Pillow.Exif()
+    exif[0x0112] = turned
+    made.save(path, quality=90, tile_size=256, exif=exif.tobytes())
+    assert path.read_bytes().count(b"hvc1") > 4
+    found = read_picture(path)
+    wanted = big if turned == 1 else cv2.rotate(big, cv2.ROTATE_90_CLOCKWISE)
+    assert found.shape == wanted.shape
+    assert np.abs(found.astype(int) - wanted).mean() < 4
 
 
 def test_animated_png_and_avif_are_films(tmp_path: Path) -> None:
