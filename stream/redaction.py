@@ -26,6 +26,8 @@ _INSIDE = re.compile(rf"(?i)\b(?:{_SCHEMES})://")
 _NEXT = re.compile(rf"(?i)(?<=[\s\"'<>(\[{{,;=])(?:{_SCHEMES}|file):/")
 _END = re.compile(r"[\s\"'<>]|$")
 _TAIL = re.compile(r"[:;,.!?)\]}'\"]*$")
+_STORES = ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "adl", "oci", "hdfs", "memory")
+"Schemes of object stores, whose credentials come from elsewhere."
 _HOST = re.compile(r"(?:[\w-]+(?:\.[\w-]+)*\.?|\[[0-9a-fA-F:.]+(?:%\w+)?\])?(?::\d{1,5})?")
 _ADDRESS = re.compile(r"(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-fA-F:.]+\])(?::\d{1,5})?")
 _DOMAIN = re.compile(r"[\w-]+(?:\.[\w-]+)+")
@@ -127,6 +129,8 @@ def _public(url: str) -> str:
     head, rest = url[: found.end()], url[found.end() :]
     if (found["scheme"] or "").lower() == "file":
         return url
+    if (found["scheme"] or "").lower() in _STORES:
+        return _object(head, rest)
     if not rest.strip("."):
         return url  # a hint that names a scheme
     authority, tail = _parted(rest)
@@ -141,6 +145,14 @@ def _public(url: str) -> str:
     # Behind the address of a room stands who is in it; any other fragment has no meaning here and may be a secret.
     named = head.lower().startswith(("janus", "livekit")) and _NAME.fullmatch(fragment)
     return f"{shown}#{fragment}" if named else shown
+
+
+def _object(head: str, rest: str) -> str:
+    """Return the address of an object: its name is what tells it from others, and lets nobody in."""
+    authority, _ = _parted(rest)
+    user, at, host = authority.rpartition("@")
+    # Before the `@` of abfs:// stands the name of a container; a password has a colon before it.
+    return f"{head}{HIDDEN if ':' in user else user}{at}{host}{rest[len(authority) :]}"
 
 
 def _parted(rest: str) -> tuple[str, str]:

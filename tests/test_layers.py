@@ -20,6 +20,7 @@ ROOMS = {
         ("scoring",),
         ("sinks",),
         ("scan", "webrtc"),
+        ("cluster",),
         ("open",),
         ("live",),
         ("extension", "web"),
@@ -47,7 +48,7 @@ HEAVY = {
     "torch": ("train", "export"),
     "onnxscript": ("export",),
     "matplotlib": ("train",),
-    "ray": ("train",),
+    "ray": ("stream.cluster.connection", "stream.cluster.run"),
 }
 "A package and the modules, or whole layers, that may import it."
 ONE_MODULE = (

@@ -41,6 +41,7 @@ examples:
   truefeed scan portrait.jpg --explain heatmaps/ --report portrait.html
   truefeed scan https://example.org/interview.mp4
   ffmpeg -i rtsp://HOST/live -t 10 -c copy -f matroska - | truefeed scan -
+  truefeed scan s3://bucket/folder --cluster ray://HOST:10001 --resume results.jsonl
   truefeed scan -- -odd-name.mp4                 a name that starts with a dash
 
 Files are told apart by content, not by name. In a folder, hidden files and what is no media are left out.

@@ -115,7 +115,10 @@ def _scan(commands: _Commands) -> None:
     text = "judge files and folders: video, image, audio"
     command = _command(commands, "scan", text, SCAN)
     command.add_argument(
-        "paths", nargs="+", metavar="PATH", help="files, folders, http(s):// addresses; - is standard input"
+        "paths",
+        nargs="*",
+        metavar="PATH",
+        help="files, folders, addresses (http(s)://, s3://, gs:// and what else fsspec reaches); - is standard input",
     )
     _add(command, _SCAN, options(ScanSettings))
 

@@ -5,29 +5,27 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Generator
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TextIO
 
 from ..atomic import write_text
 from ..config.option import of
 from ..config.scan_settings import ScanSettings
 from ..errors import ConfigError, SourceError
-from ..redaction import displayable, encodable
-from ..scan.html_report import EVIDENCE, page
+from ..redaction import encodable
+from ..scan.html_report import page
 from ..scan.journal import Journal
 from ..scan.json_line import line
 from ..scan.named import named
+from ..scan.parquet_table import ParquetTable
 from ..scan.probe import Found
 from ..scan.scanner import Job, judge_all
 from ..scan.table import Table
 from ..signals import exits_on_sigterm
 from ..sinks.jsonl import dumps
-from ..sinks.text import percent, words
 from ..types import Report
-
-_NOTHING = "nothing to judge: no video, picture or sound"
+from .scan_progress import Progress, text
 
 
 def command(arguments: argparse.Namespace) -> int:
@@ -40,13 +38,14 @@ def command(arguments: argparse.Namespace) -> int:
     job = Job(*models, settings.explain, settings.every_frame)
     with exits_on_sigterm(), ExitStack() as stack:
         journal = stack.enter_context(Journal(settings.resume)) if settings.resume is not None else None
-        files = stack.enter_context(named(settings.paths, private=settings.allow_private))
+        files = stack.enter_context(named(settings.paths, entries=settings.entries, private=settings.allow_private))
         return _scan(files, job, stack.enter_context(kept), journal, settings)
 
 
 def _scan(files: list[Found], job: Job, kept: _Kept, journal: Journal | None, settings: ScanSettings) -> int:
-    progress = _Progress(sys.stderr, len(files), quiet=settings.quiet, lines=settings.json)
-    with closing(_results(files, job, settings.jobs, journal)) as results:
+    many = settings.cluster is not None
+    progress = Progress(sys.stderr, len(files), quiet=settings.quiet, lines=settings.json and not many, pace=many)
+    with closing(_results(files, job, journal, settings)) as results:
         for report, earlier in results:
             if report is not None:
                 kept.add(report)
@@ -61,30 +60,22 @@ def _scan(files: list[Found], job: Job, kept: _Kept, journal: Journal | None, se
 
 
 def _results(
-    files: list[Found], job: Job, jobs: int, journal: Journal | None
+    files: list[Found], job: Job, journal: Journal | None, settings: ScanSettings
 ) -> Generator[tuple[Report | None, bool], None, None]:
-    """Yield in order of the files what is thought of each, and whether that is from an earlier scan."""
+    """Yield what is thought of each file, and whether that is from an earlier scan: here in order of the files."""
     left = [found for found in files if journal is None or journal.earlier(found) is None]
-    with closing(judge_all(left, job, jobs=jobs)) as fresh:
+    if settings.cluster is not None:
+        from ..cluster.scan import judge_there
+
+        with closing(judge_there(left, job, settings)) as there:
+            if journal is not None:
+                yield from ((report, True) for found in files if (report := journal.earlier(found)) is not None)
+            yield from ((report, False) for report in there)
+        return
+    with closing(judge_all(left, job, jobs=settings.jobs or 1)) as fresh:
         for found in files:
             before = journal.earlier(found) if journal is not None else None
             yield (before, True) if before is not None else (next(fresh), False)
-
-
-def text(report: Report) -> str:
-    """Return the report as a line to read."""
-    path = displayable(report.path)
-    why = displayable(report.error).removeprefix(f"{path}: ") if report.error else words(report.reasons)
-    why = "; ".join(filter(None, (why or _evidence(report), *report.notes)))
-    voice = f"voice {percent(report.voice_probability)}" if report.voice_probability is not None else ""
-    figures = f"{report.status:<10}{percent(report.fake_probability):>4}  {voice:<11}"
-    return f"{figures}{path}{f'  ({why})' if why else ''}"
-
-
-def _evidence(report: Report) -> str:
-    """Name what speaks for a fake in a still picture."""
-    found = dict.fromkeys(face.get("evidence") for face in report.faces if face["status"] == "fake")
-    return ", ".join(EVIDENCE[name] for name in found if name)
 
 
 def _folder(explain: Path) -> None:
@@ -95,17 +86,19 @@ def _folder(explain: Path) -> None:
 
 
 class _Kept:
-    """The files that --report and --csv name, written at the end; whoever stops a long scan keeps what was found."""
+    """The files that --report, --csv and --parquet name; whoever stops a long scan keeps what was found."""
 
     def __init__(self, settings: ScanSettings) -> None:
         self._page, self._csv = settings.report, settings.csv
-        for option, target in (("--report", self._page), ("--csv", self._csv)):
+        parquet = settings.parquet
+        for option, target in (("--report", self._page), ("--csv", self._csv), ("--parquet", parquet)):
             if target is not None and not target.absolute().parent.is_dir():
                 raise ConfigError(f"{option} {target}: there is no such folder")
             if target is not None and target.is_dir():
                 raise ConfigError(f"{option} {target}: this is a folder; name a file")
         self._reports: list[Report] = []
         self._table = Table()
+        self._parquet = ParquetTable(parquet) if parquet is not None else None
 
     def add(self, report: Report) -> None:
         """Keep a report, where somebody wants it."""
@@ -113,12 +106,16 @@ class _Kept:
             self._reports.append(report)
         if self._csv is not None:
             self._table.add(report)
+        if self._parquet is not None:
+            self._parquet.add(report)
 
     def __enter__(self) -> _Kept:
         return self
 
     def __exit__(self, *error: object) -> None:
         try:
+            if self._parquet is not None:
+                self._parquet.close()
             if self._csv is not None and self._table.rows:
                 _write("--csv", self._csv, self._table.text())
         finally:
@@ -132,45 +129,3 @@ def _write(option: str, target: Path, text: str) -> None:
         write_text(target, encodable(text))
     except OSError as error:
         raise SourceError(f"{option} {target}: {(error.strerror or 'cannot be written').lower()}") from None
-
-
-class _Progress:
-    """How far it is, on stderr: on a terminal a line that overwrites itself, elsewhere, with --json, a line a file."""
-
-    def __init__(self, err: TextIO, total: int, *, quiet: bool, lines: bool) -> None:
-        self._err, self._total, self._quiet = err, total, quiet
-        self._terminal = err.isatty()
-        self._lines = lines and not self._terminal
-        self.judged = self.failed = self.earlier = self._skipped = 0
-        self._started = time.monotonic()
-
-    @contextmanager
-    def step(self, report: Report | None, *, earlier: bool) -> Iterator[None]:
-        """Say that one file more is done; within it the result is printed."""
-        self._skipped += report is None
-        self.earlier += earlier
-        self.judged += report is not None and not earlier
-        self.failed += report is not None and report.status == "error"
-        done = self.judged + self.earlier + self._skipped
-        if self._terminal and not self._quiet:
-            # On a terminal both streams end on one screen.
-            self._err.write("\r\x1b[K")
-            self._err.flush()
-        yield
-        head = f"{done}/{self._total}"
-        if self._terminal and not self._quiet and done < self._total:
-            self._err.write(f"{head} done")
-        elif self._lines and not self._quiet and report is not None and not earlier:
-            self._err.write(f"{head} {text(report)}\n")
-        self._err.flush()
-
-    def end(self) -> None:
-        """Say how it went."""
-        if self._quiet and self.judged + self.earlier:
-            return
-        took = time.monotonic() - self._started
-        parts = [f"{self.judged} judged in {took:.1f} s"] if self.judged or self.earlier else [_NOTHING]
-        parts += [f"{self.earlier} judged before"] if self.earlier else []
-        parts += [f"{self.failed} failed"] if self.failed else []
-        parts += [f"{self._skipped} left out (no media)"] if self._skipped else []
-        self._err.write(", ".join(parts) + "\n")

@@ -78,8 +78,8 @@ def _explained(found: Found, models: Models, job: Job) -> Report | None:
     try:
         return explainer.write(report, job.explain)
     except (OSError, ValueError, cv2.error) as error:
-        failed = _failed(found.path, report.kind, f"{report.path}: no heat map of it can be written: {error}")
-        return replace(failed, path=report.path)
+        told = failed(found.path, report.kind, f"{report.path}: no heat map of it can be written: {error}")
+        return replace(told, path=report.path)
 
 
 def judge(
@@ -99,7 +99,7 @@ def judge(
 
 def _judged(found: Found, models: Models, analyzer: Analyzer | None, *, every_frame: bool) -> Report | None:
     if found.error is not None:
-        return _failed(found.path, None, found.error)
+        return failed(found.path, None, found.error)
     kind: Kind | None = None
     try:
         kind = kind_of(found.path)
@@ -119,9 +119,9 @@ def _judged(found: Found, models: Models, analyzer: Analyzer | None, *, every_fr
         more = replace(report, tracks=fed.tracks, notes=tuple(notes(fed)), sampled=fed.sampled)
         return replace(more, unreadable=_rounded(fed.unreadable, 3))
     except (TruefeedError, EngineError, OSError, ValueError, MemoryError, cv2.error) as error:
-        return _failed(found.path, kind, str(error) or type(error).__name__)
+        return failed(found.path, kind, str(error) or type(error).__name__)
     except Exception as error:  # whatever one file does to a library, the others are judged
-        return _failed(found.path, kind, f"{found.path}: {type(error).__name__}: {error}")
+        return failed(found.path, kind, f"{found.path}: {type(error).__name__}: {error}")
 
 
 def _picture(path: Path, analyzer: Analyzer, models: Models) -> Report:
@@ -171,10 +171,11 @@ def _no_media(found: Found) -> Report | None:
         why = "the file is empty"
     elif claims_media(found.path):
         why += "; it is damaged or cut short"
-    return _failed(found.path, None, f"{found.path}: {why}")
+    return failed(found.path, None, f"{found.path}: {why}")
 
 
-def _failed(path: Path | str, kind: Kind | None, error: str) -> Report:
+def failed(path: Path | str, kind: Kind | None, error: str) -> Report:
+    """Return the report of a file that could not be judged."""
     return Report(redact(str(path)), kind, "error", None, None, (), (), (), None, error=redact(error))
 
 
@@ -198,4 +199,4 @@ def _work(found: Found) -> Report | None:
 
 def _died(found: Found) -> Report | None:
     name = found.shown or str(found.path)
-    return _failed(name, None, f"{name}: the process that judged it died (out of memory?)")
+    return failed(name, None, f"{name}: the process that judged it died (out of memory?)")

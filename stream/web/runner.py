@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import queue
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,80 +10,18 @@ from typing import Any
 
 from ..errors import TruefeedError
 from ..redaction import redact
+from ..scan.process import WorkerEndedError, WorkerProcess
 from .database import Row
 from .options import WebOptions
 from .scans import Scans
 
 _IDLE = 300.0
 "A worker without work for so long is ended: its models need memory, s."
+_WORKER = "truefeed.stream.web.worker"
 _START = 120.0
 "Loading the models takes no longer than this, s."
 Fetch = Callable[[Row], tuple[str, int]]
 "Brings the media of a job from their address; returns the file's name in the folder, and its size."
-
-
-class WorkerEndedError(TruefeedError):
-    """The process that judged a file is no more."""
-
-
-class _Process:
-    """A worker process, and the lines it writes."""
-
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        words = [sys.executable, "-m", "truefeed.stream.web.worker", json.dumps(settings)]
-        pixels = {"OPENCV_IO_MAX_IMAGE_PIXELS": str(settings["pixels"])}
-        self._process = subprocess.Popen(
-            words,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=os.environ | pixels,
-            start_new_session=True,  # Ctrl-C is for the server, which ends its workers itself
-        )
-        self._lines: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._read, daemon=True, name="truefeed-worker").start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        with contextlib.suppress(ValueError):
-            for text in self._process.stdout:
-                self._lines.put(json.loads(text))
-        self._lines.put(None)
-
-    def ask(self, task: Mapping[str, Any]) -> None:
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # told by the lines that end
-            self._process.stdin.write(json.dumps(task) + "\n")
-            self._process.stdin.flush()
-
-    def line(self, timeout: float) -> dict[str, Any] | None:
-        """Return the next line; None where none came in time. Raises WorkerEndedError."""
-        try:
-            found = self._lines.get(timeout=timeout)
-        except queue.Empty:
-            return None
-        if found is None:
-            raise WorkerEndedError(_why(self._process.wait()))
-        return found
-
-    def end(self) -> None:
-        """End it, whatever it does."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError, ValueError):
-                    pipe.close()
-
-
-def _why(code: int) -> str:
-    if code == -signal.SIGXFSZ:
-        return "what was to be written of it is larger than allowed"
-    if code in (-signal.SIGKILL, -signal.SIGABRT):
-        return "the analysis needed more memory than allowed, or was ended"
-    name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return f"the file made the analysis crash ({name}); it is damaged, or made to do that"
 
 
 class Runner:
@@ -113,7 +44,7 @@ class Runner:
             "pixels": limits.pixels,
             "seconds": limits.media_seconds,
         }
-        self._worker: _Process | None = None
+        self._worker: WorkerProcess | None = None
         self._stop = threading.Event()
         self._current: str | None = None
         self.restarts = 0
@@ -198,10 +129,10 @@ class Runner:
                 return
         raise WorkerEndedError(f"the analysis took longer than {self._limits.job_seconds / 60:g} minutes")
 
-    def _ready(self) -> _Process:
+    def _ready(self) -> WorkerProcess:
         """Return the worker; the first time, or after it ended, a new one."""
         if self._worker is None:
-            self._worker = _Process(self._settings)
+            self._worker = WorkerProcess(_WORKER, self._settings)
             told = self._worker.line(_START)
             if told is None or told.get("event") != "ready":
                 raise WorkerEndedError("the models could not be loaded; see `truefeed doctor`")

@@ -70,7 +70,7 @@ def test_nothing_asked_is_answered_with_the_help(capsys: pytest.CaptureFixture[s
         (["watch", "a.mp4", "--engine", "abacus"], "--engine: invalid choice: 'abacus'"),
         (["watch", "a.mp4", "--config", "absent.yaml"], "absent.yaml: no such file"),
         (["watch", "a.mp4", "b.mp4", "--mic"], "--mic goes with one SOURCE"),
-        (["scan"], "the following arguments are required: PATH"),
+        (["scan"], "name a PATH or a --list of what is to be judged"),
         (["scan", "a.mp4", "--jobs", "0"], "--jobs: must be a number from 1 to 64"),
     ],
 )

@@ -1,0 +1,117 @@
+"""Two nodes of a real cluster, and what becomes of a scan when parts of it are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import psutil
+import pytest
+from media import portrait, write_clip
+from models import write_models, write_voice
+from ray_cluster import RayCluster
+
+SCAN = [sys.executable, "-m", "truefeed.stream", "scan"]
+COUNT = 40
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RayCluster]:
+    with TemporaryDirectory(prefix="ray") as folder, RayCluster(Path(folder)) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    folder = tmp_path_factory.mktemp("models")
+    voice = write_voice(folder / "voice.onnx", logit=3.0)
+    return ["--model", str(write_models(folder)), "--voice-model", str(voice), "--engine", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of pictures, each of its own size, with a clip and a broken file."""
+    folder = tmp_path_factory.mktemp("archive")
+    for number in range(COUNT - 2):
+        side = 300 + 4 * number
+        cv2.imwrite(str(folder / f"{number:03}.jpg"), cv2.resize(portrait(), (side, side)))
+    write_clip(folder / "clip.mp4", frames=20)
+    (folder / "broken.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(archive: Path, models: list[str]) -> list[str]:
+    """Return the lines of a plain scan."""
+    words = [*SCAN, str(archive), "--json", *models]
+    found = sorted(subprocess.run(words, capture_output=True, text=True, check=False).stdout.splitlines())
+    assert len(found) == COUNT
+    return found
+
+
+def start(cluster: RayCluster, archive: Path, models: list[str], kept: Path, *more: str) -> subprocess.Popen[str]:
+    words = [*SCAN, str(archive), "--json", *models, "--cluster", cluster.address, "--resume", str(kept), *more]
+    env = os.environ | cluster.env
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+
+
+def lines(running: subprocess.Popen[str], count: int) -> None:
+    """Wait for so many results."""
+    assert running.stdout is not None
+    for _ in range(count):
+        assert json.loads(running.stdout.readline())
+
+
+def test_a_driver_that_is_killed_goes_on_where_it_was(
+    cluster: RayCluster, archive: Path, models: list[str], expected: list[str], tmp_path: Path
+) -> None:
+    kept = tmp_path / "results.jsonl"
+    with start(cluster, archive, models, kept) as running:
+        lines(running, 3)
+        running.send_signal(signal.SIGKILL)
+    before = kept.read_bytes().count(b"\n")
+    assert 3 <= before < COUNT
+    with start(cluster, archive, models, kept) as running:
+        out, err = running.communicate(timeout=300)
+    assert running.returncode == 1, err  # one file is broken
+    assert "truefeed: 2 nodes, 2 cores" in err
+    assert len(out.splitlines()) == COUNT - before
+    assert sorted(kept.read_text().splitlines()) == expected
+
+
+def test_of_a_node_that_is_killed_nothing_is_lost_or_doubled(
+    cluster: RayCluster, archive: Path, models: list[str], expected: list[str], tmp_path: Path
+) -> None:
+    kept = tmp_path / "results.jsonl"
+    with start(cluster, archive, models, kept) as running:
+        lines(running, 5)
+        assert [p for p in cluster.children(1) if "truefeed.stream.scan.worker" in " ".join(p.cmdline())]
+        cluster.kill(1)
+        out, err = running.communicate(timeout=300)
+    cluster.add()
+    assert running.returncode == 1, err
+    assert len(out.splitlines()) == COUNT - 5
+    assert sorted(kept.read_text().splitlines()) == expected
+
+
+def test_a_process_that_is_killed_costs_no_file(
+    cluster: RayCluster, archive: Path, models: list[str], expected: list[str], tmp_path: Path
+) -> None:
+    kept = tmp_path / "results.jsonl"
+    with start(cluster, archive, models, kept) as running:
+        lines(running, 5)
+        for number, process in enumerate(cluster.processes):
+            name = ("truefeed.stream.scan.worker", "ray::MapWorker")[number]
+            for one in psutil.Process(process.pid).children(recursive=True):
+                if name in " ".join(one.cmdline()):
+                    one.kill()
+        _, err = running.communicate(timeout=300)
+    assert running.returncode == 1, err
+    assert sorted(kept.read_text().splitlines()) == expected
