@@ -14,7 +14,7 @@ LAYERS = ("engines", "stream", "train", "export")
 "From the lowest up: each may import itself and what stands before it."
 ROOMS = {
     "stream": (
-        ("types", "errors", "redaction", "signals", "pool", "atomic", "image_file", "calibration", "client"),
+        ("types", "errors", "words", "redaction", "signals", "pool", "atomic", "image_file", "calibration", "client"),
         ("screen",),
         ("audio", "config", "faces", "sources"),
         ("scoring",),

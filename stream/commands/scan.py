@@ -4,51 +4,46 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Generator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from ..atomic import write_text
 from ..config.option import of
 from ..config.scan_settings import ScanSettings
-from ..errors import ConfigError, SourceError
-from ..redaction import encodable
-from ..scan.html_report import page
+from ..errors import ConfigError
 from ..scan.journal import Journal
 from ..scan.json_line import line
 from ..scan.named import named
-from ..scan.parquet_table import ParquetTable
 from ..scan.probe import Found
 from ..scan.scanner import Job, judge_all
-from ..scan.table import Table
 from ..signals import exits_on_sigterm
 from ..sinks.jsonl import dumps
 from ..types import Report
+from .scan_outputs import Outputs
 from .scan_progress import Progress, text
 
 
 def command(arguments: argparse.Namespace) -> int:
     """Run `truefeed scan`; returns 1 where some file failed or there was nothing to judge, else 0."""
     settings = of(ScanSettings, vars(arguments))
-    kept = _Kept(settings)
+    outputs = Outputs(settings)
     if settings.explain is not None:
         _folder(settings.explain)
     models = settings.engine, settings.faces, settings.model, settings.voice_model
-    job = Job(*models, settings.explain, settings.every_frame)
     with exits_on_sigterm(), ExitStack() as stack:
         journal = stack.enter_context(Journal(settings.resume)) if settings.resume is not None else None
         files = stack.enter_context(named(settings.paths, entries=settings.entries, private=settings.allow_private))
-        return _scan(files, job, stack.enter_context(kept), journal, settings)
+        job = Job(*models, settings.explain, stack.enter_context(outputs).folder, settings.every_frame)
+        return _scan(files, job, outputs, journal, settings)
 
 
-def _scan(files: list[Found], job: Job, kept: _Kept, journal: Journal | None, settings: ScanSettings) -> int:
+def _scan(files: list[Found], job: Job, outputs: Outputs, journal: Journal | None, settings: ScanSettings) -> int:
     many = settings.cluster is not None
     progress = Progress(sys.stderr, len(files), quiet=settings.quiet, lines=settings.json and not many, pace=many)
     with closing(_results(files, job, journal, settings)) as results:
         for report, earlier in results:
             if report is not None:
-                kept.add(report)
+                outputs.add(report)
             with progress.step(report, earlier=earlier):
                 if report is not None and not earlier:
                     if journal is not None:
@@ -83,49 +78,3 @@ def _folder(explain: Path) -> None:
         explain.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--explain {explain}: {(error.strerror or 'cannot be made').lower()}") from None
-
-
-class _Kept:
-    """The files that --report, --csv and --parquet name; whoever stops a long scan keeps what was found."""
-
-    def __init__(self, settings: ScanSettings) -> None:
-        self._page, self._csv = settings.report, settings.csv
-        parquet = settings.parquet
-        for option, target in (("--report", self._page), ("--csv", self._csv), ("--parquet", parquet)):
-            if target is not None and not target.absolute().parent.is_dir():
-                raise ConfigError(f"{option} {target}: there is no such folder")
-            if target is not None and target.is_dir():
-                raise ConfigError(f"{option} {target}: this is a folder; name a file")
-        self._reports: list[Report] = []
-        self._table = Table()
-        self._parquet = ParquetTable(parquet) if parquet is not None else None
-
-    def add(self, report: Report) -> None:
-        """Keep a report, where somebody wants it."""
-        if self._page is not None:
-            self._reports.append(report)
-        if self._csv is not None:
-            self._table.add(report)
-        if self._parquet is not None:
-            self._parquet.add(report)
-
-    def __enter__(self) -> _Kept:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        try:
-            if self._parquet is not None:
-                self._parquet.close()
-            if self._csv is not None and self._table.rows:
-                _write("--csv", self._csv, self._table.text())
-        finally:
-            if self._page is not None and self._reports:
-                _write("--report", self._page, page(self._reports, made=time.strftime("%Y-%m-%d %H:%M %Z")))
-
-
-def _write(option: str, target: Path, text: str) -> None:
-    """Write at once or not at all: what is cut in two would look like a finding."""
-    try:
-        write_text(target, encodable(text))
-    except OSError as error:
-        raise SourceError(f"{option} {target}: {(error.strerror or 'cannot be written').lower()}") from None

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from ..redaction import displayable
-from ..scan.html_report import EVIDENCE
 from ..sinks.text import percent, words
 from ..types import Report
 
+_EVIDENCE = {"manipulated": "manipulated", "synthesised": "synthesised as a whole"}
+"What speaks for a fake in a still picture, in words."
 _NOTHING = "nothing to judge: no video, picture or sound"
 _OFTEN = 10.0
 "Between two lines on how far it is, s."
@@ -32,7 +33,7 @@ def text(report: Report) -> str:
 def _evidence(report: Report) -> str:
     """Name what speaks for a fake in a still picture."""
     found = dict.fromkeys(face.get("evidence") for face in report.faces if face["status"] == "fake")
-    return ", ".join(EVIDENCE[name] for name in found if name)
+    return ", ".join(_EVIDENCE[name] for name in found if name)
 
 
 class Progress:

@@ -1,148 +1,221 @@
-"""The page of `truefeed scan --report`: one file that needs no network, to read, to print and to pass on."""
+"""The report: a page that needs nothing else, to read, to print and to pass on; of several files with an index."""
 
 from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
-from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..redaction import displayable
-from ..sinks.text import clock, percent, words
-from ..types import Report
+from ..words import looked_at, percent, reasons, say, verdict
+from .html_style import STYLE
+from .html_timeline import timeline
 
-_WIDTH, _HEIGHT = 260, 44
-_STATUS: tuple[Literal["fake", "uncertain", "real", "error"], ...] = ("fake", "uncertain", "real", "error")
-EVIDENCE = {"manipulated": "manipulated", "synthesised": "synthesised as a whole"}
-"What speaks for a fake in a still picture, in words."
-_STYLE = """
-:root{--paper:#fbfaf8;--card:#fff;--ink:#1c2024;--soft:#667080;--line:#e3e1dc;--fake:#c4342d;--uncertain:#b7791f;
---real:#2f855a;--error:#718096}
-@media(prefers-color-scheme:dark){:root{--paper:#14171a;--card:#1c2024;--ink:#e8e6e3;--soft:#98a2b0;--line:#30363c;
---fake:#f2756d;--uncertain:#e0ac55;--real:#62c08d;--error:#8896a8}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.45 system-ui,sans-serif;padding:2rem 1rem}
-main{max-width:1100px;margin:auto}h1{font-size:1.5rem;margin:0 0 .2rem}p{margin:.2rem 0;color:var(--soft)}
-.counts{display:flex;gap:.8rem;flex-wrap:wrap;margin:1.2rem 0}
-.counts div{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:.6rem 1.1rem;min-width:7rem}
-.counts b{display:block;font-size:1.6rem;line-height:1.2}
-.scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:10px}
-td:nth-child(6) small{white-space:nowrap}
-table{width:100%;border-collapse:collapse}
-th,td{text-align:left;padding:.6rem .8rem;border-bottom:1px solid var(--line);vertical-align:top}
-tr:last-child td{border-bottom:0}th{font-weight:600;color:var(--soft);font-size:.85rem}
-td:first-child{overflow-wrap:anywhere;min-width:12rem}
-.number{font-variant-numeric:tabular-nums;white-space:nowrap}
-.status{display:inline-block;border-radius:99px;padding:.05rem .6rem;font-size:.85rem;font-weight:600;color:var(--card)}
-.fake{background:var(--fake)}.uncertain{background:var(--uncertain)}.real{background:var(--real)}
-.error{background:var(--error)}
-img{display:block;width:260px;border-radius:6px;margin:.3rem 0}
-small{color:var(--soft);display:block}svg{display:block}
-.grid{stroke:var(--line)}.mark{fill:none;stroke:var(--ink);stroke-width:1.5;stroke-linejoin:round}
-.dot{fill:var(--ink)}.area{fill:var(--fake);opacity:.13}
-footer{margin-top:1.2rem;font-size:.85rem}code{font-size:.85em;overflow-wrap:anywhere}
-@media print{body{padding:0}}
-"""
+_ORDER = ("fake", "uncertain", "real", "error")
+_OPEN = 5
+"Up to so many results stand open on a page of several."
 
 
-def page(reports: Sequence[Report], *, made: str) -> str:
-    """Return the page.
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One result of several."""
+
+    result: Mapping[str, Any]
+    "See `findings`."
+    folder: Path | None
+    "Holds the pictures; None where there are none."
+    note: str = ""
+    "What else is to be said of it."
+
+
+def page(result: Mapping[str, Any], folder: Path | None, made: str | None) -> str:
+    """Return the page of one result.
 
     Args:
-        reports: one a file, in the order to show.
+        result: see `findings`.
+        folder: holds the pictures.
         made: when, for the reader.
     """
-    counts = Counter(report.status for report in reports)
-    boxes = "".join(
-        f'<div><b>{counts[status]}</b><span class="status {status}">{status}</span></div>'
-        for status in _STATUS
-        if counts[status] or status != "error"
+    told = verdict(result)
+    head = f"<h1>{escape(say(*told['headline']))}</h1><p>{escape(say(*told['note']))}</p>"
+    body = (
+        f'<p class="soft">{escape(say("report.title"))}</p>'
+        f'<div class="verdict {result["report"]["status"]}">{head}</div>'
+        f'<p class="soft">{escape(_name(result))}<br>{escape(say("report.made", {"date": made or ""}))}</p>'
+        f"{_sections(result, folder, 2)}{_limits()}{_identity(result)}"
     )
-    rows = "\n".join(map(_row, reports))
-    files = f"{len(reports)} file{'' if len(reports) == 1 else 's'}"
+    return _document(f"{say('report.title')}: {_name(result)}", body)
+
+
+def pages(entries: Sequence[Entry], made: str) -> str:
+    """Return the page of several results: an index, then one after the other, each to fold.
+
+    Args:
+        entries: in the order to show.
+        made: when, for the reader.
+    """
+    counts = Counter(entry.result["report"]["status"] for entry in entries)
+    boxes = "".join(
+        f'<li><b>{counts[status]}</b> <span class="pill {status}">{escape(say(f"status.{status}"))}</span></li>'
+        for status in _ORDER
+        if counts[status]
+    )
+    heads = "".join(f"<th>{escape(say(key))}" for key in ("report.file", "result.details.verdict", "report.fake"))
+    rows = "\n".join(_row(number, entry.result) for number, entry in enumerate(entries, 1))
+    results = "\n".join(_folded(number, entry, len(entries)) for number, entry in enumerate(entries, 1))
+    title = f"{say('report.title')}: {say('report.files', {'n': len(entries)})}"
+    body = (
+        f"<h1>{escape(title)}</h1>"
+        f'<p class="soft">{escape(say("report.made", {"date": made}))}</p><ul class="counts">{boxes}</ul>'
+        f'<table class="index"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>{results}{_limits()}'
+    )
+    return _document(title, body)
+
+
+def _document(title: str, body: str) -> str:
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>truefeed: {files}</title><style>{_STYLE}</style></head><body><main>
-<h1>truefeed report</h1><p>{files}, {escape(made)}</p>
-<div class="counts">{boxes}</div>
-<div class="scroll"><table><thead><tr><th>File<th>Verdict<th>Fake<th>Voice<th>Over time<th>Faces</tr></thead>
-<tbody>
-{rows}
-</tbody></table></div>
-<footer>{_models(reports)}<p>A probability is an estimate by a model, not a proof. <em>Uncertain</em> means that the
-file shows too little to tell, or that the estimate lies between the thresholds; the reason stands beside.</p></footer>
+<html lang="{escape(say("lang"))}"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>
+{body}
 </main></body></html>
 """
 
 
-def _row(report: Report) -> str:
-    length = f", {clock(report.seconds)}" if report.seconds else ""
-    kind = f"<small>{report.kind or 'unknown kind'}{length}</small>"
-    path = displayable(report.path)
-    why = displayable(report.error).removeprefix(f"{path}: ") if report.error else words(report.reasons)
+def _row(number: int, result: Mapping[str, Any]) -> str:
+    report = result["report"]
+    told = say(*verdict(result)["headline"])
     return (
-        f"<tr><td>{escape(path)}{kind}"
-        f'<td><span class="status {report.status}">{report.status}</span><small>{escape(why)}</small>'
-        f"{''.join(f'<small>{escape(note)}</small>' for note in report.notes)}"
-        f'<td class="number">{percent(report.fake_probability)}<td class="number">{percent(report.voice_probability)}'
-        f"<td>{_timeline(report.timeline)}<td>{_faces(report.faces)}</tr>"
+        f'<tr><td><a href="#file-{number}">{escape(_name(result))}</a>'
+        f'<td><span class="pill {report["status"]}">{escape(say("status." + report["status"]))}</span> {escape(told)}'
+        f'<td class="number">{percent(report["fake_probability"])}'
     )
 
 
-def _timeline(points: Sequence[Mapping[str, float]]) -> str:
-    """Draw probability (0 at the bottom, 1 at the top) over time; a gap in the scores is a gap in the line."""
-    known = [(float(p["t"]), float(p["fake"])) for p in points if p.get("fake") is not None]
-    if not known:
-        return ""
-    first, last = known[0][0], known[-1][0]
-    span = max(last - first, 1e-9)
-    spots = [(2 + (t - first) / span * (_WIDTH - 4), 2 + (1 - p) * (_HEIGHT - 4)) for t, p in known]
-    step = sorted(b[0] - a[0] for a, b in pairwise(known))
-    gap = 2.5 * step[len(step) // 2] if step else 0.0
-    parts: list[list[tuple[float, float]]] = [[spots[0]]]
-    for (before, now), spot in zip(pairwise(known), spots[1:], strict=True):
-        if now[0] - before[0] > gap:
-            parts.append([])
-        parts[-1].append(spot)
-    text = f"from {clock(first)} to {clock(last)}, highest {percent(max(p for _, p in known))}"
-    half = _HEIGHT / 2
+def _folded(number: int, entry: Entry, count: int) -> str:
+    result = entry.result
+    told, status = verdict(result), result["report"]["status"]
+    note = f'<p class="soft">{escape(entry.note)}</p>' if entry.note else ""
     return (
-        f'<svg width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{text}">'
-        f'<title>{text}</title><path class="grid" d="M0 {half}H{_WIDTH}" stroke-dasharray="3 4"/>'
-        f"{''.join(map(_part, parts))}</svg><small>{clock(first)} to {clock(last)}</small>"
+        f'<details class="verdict {status}"{" open" if count <= _OPEN else ""}>'
+        f"<summary><h2>{escape(_name(result))}</h2> {escape(say(*told['headline']))}</summary>"
+        # A link to what is folded unfolds it.
+        f'<p id="file-{number}" class="top">{escape(say(*told["note"]))}</p>{note}'
+        f"{_sections(result, entry.folder, 3)}{_identity(result)}</details>"
     )
 
 
-def _part(spots: Sequence[tuple[float, float]]) -> str:
-    if len(spots) == 1:
-        return f'<circle class="dot" cx="{spots[0][0]:.1f}" cy="{spots[0][1]:.1f}" r="2"/>'
-    line = "L".join(f"{x:.1f} {y:.1f}" for x, y in spots)
-    foot = f"L{spots[-1][0]:.1f} {_HEIGHT}L{spots[0][0]:.1f} {_HEIGHT}Z"
-    return f'<path class="area" d="M{line}{foot}"/><path class="mark" d="M{line}"/>'
+def _name(result: Mapping[str, Any]) -> str:
+    return displayable(str(result["name"]))
 
 
-def _faces(faces: Sequence[Mapping[str, Any]]) -> str:
-    return "".join(map(_face, faces))
+def _sections(result: Mapping[str, Any], folder: Path | None, level: int) -> str:
+    report = result["report"]
+    parts = (
+        ("looked.title", _list(say(*told) for told in looked_at(result))),
+        ("result.timeline", timeline(report["timeline"], report["seconds"])),
+        ("result.faces", "".join(_pictures(result, folder)) if folder is not None else ""),
+        ("result.details.scores", _scores(report)),
+        ("result.details.notes", _list(displayable(note) for note in report.get("notes", ()))),
+        ("result.credentials", _list(_credentials(result.get("credentials")))),
+        ("result.details.models", _models(result)),
+    )
+    return "".join(f"<h{level}>{escape(say(key))}</h{level}>{inner}" for key, inner in parts if inner)
 
 
-def _face(face: Mapping[str, Any]) -> str:
-    evidence = EVIDENCE.get(face.get("evidence") or "")
-    told = f"{face['id']}: {face['status']}, {percent(face.get('fake'))}{f', {evidence}' if evidence else ''}"
-    return f"<small>{escape(told)}</small>{_heatmap(face)}"
+def _list(lines: Iterator[str]) -> str:
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<ul>{items}</ul>" if items else ""
 
 
-def _heatmap(face: Mapping[str, Any]) -> str:
-    """Put the picture itself into the page: it shall need nothing else."""
-    path = Path(str(face.get("heatmap", "")))
-    if "heatmap" not in face or not path.is_file():
+def _limits() -> str:
+    items = _list(say(f"result.limit.{n}") for n in range(1, 5))
+    return f"<h2>{escape(say('result.details.limits'))}</h2>{items}"
+
+
+def _identity(result: Mapping[str, Any]) -> str:
+    lines = [escape(str(result["software"]))]
+    if result["sha256"]:
+        lines.insert(0, f"<code>{escape(say('result.details.sha'))} {escape(result['sha256'])}</code>")
+    return f'<p class="soft">{"<br>".join(lines)}</p>'
+
+
+def _pictures(result: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    report, pictures = result["report"], result["pictures"]
+    if report["kind"] == "image" and pictures["poster"]:
+        yield _figure(folder / pictures["poster"], say("result.picture"), _name(result))
+    for face in report["faces"]:
+        number = str(face["id"])
+        head = f"{say('result.face', {'n': number})}: {say('status.long.' + face['status'])}, {percent(face['fake'])}"
+        if number in pictures["heat"]:
+            yield _figure(folder / pictures["heat"][number], say("result.heat.alt", {"n": number}), head)
+        frame = pictures["frames"].get(number)
+        if frame is not None and face["status"] != "real":
+            caption = say("report.frame", {"seconds": frame["t"]})
+            box = _box(frame["box"], result["looked_at"])
+            yield _figure(folder / frame["name"], say("result.frame.alt", {"n": number}), caption, box)
+
+
+def _box(box: Sequence[float], seen: Mapping[str, Any]) -> str:
+    """Draw where a face is over the frame that it is in; box: left, top, right, bottom, px."""
+    if not seen["width"]:
         return ""
-    data = base64.b64encode(path.read_bytes()).decode()
-    return f'<img src="data:image/png;base64,{data}" alt="heat map of face {escape(str(face["id"]))}">'
+    left, top, right, bottom = box
+    return (
+        f'<svg viewBox="0 0 {seen["width"]} {seen["height"]}" aria-hidden="true">'
+        f'<rect x="{left:.0f}" y="{top:.0f}" width="{right - left:.0f}" height="{bottom - top:.0f}"/></svg>'
+    )
 
 
-def _models(reports: Sequence[Report]) -> str:
-    used = {(r.model["name"], r.model["sha256"]) for r in reports if "sha256" in r.model}
-    return "".join(f"<p>Model {escape(name)}, sha256 <code>{escape(sha)}</code></p>" for name, sha in sorted(used))
+def _figure(file: Path, alt: str, caption: str, over: str = "") -> str:
+    try:
+        data = base64.b64encode(file.read_bytes()).decode()
+    except OSError:
+        return ""
+    kind = "png" if file.suffix == ".png" else "jpeg"
+    image = f'<img src="data:image/{kind};base64,{data}" alt="{escape(alt)}">'
+    return f'<figure><div class="shown">{image}{over}</div><figcaption>{escape(caption)}</figcaption></figure>'
+
+
+def _scores(report: Mapping[str, Any]) -> str:
+    rows = [
+        (say("result.face", {"n": f["id"]}), f["fake"], say(f"status.long.{f['status']}"), reasons(f["reasons"]))
+        for f in report["faces"]
+    ]
+    if report["voice_probability"] is not None:
+        rows.append((say("result.voice"), report["voice_probability"], "", ""))
+    if not rows:
+        return ""
+    heads = ("subject", "score", "verdict", "reasons")
+    head = "".join(f"<th>{escape(say(f'result.details.{name}'))}" for name in heads)
+    body = "".join(f"<tr><td>{escape(a)}<td>{percent(b)}<td>{escape(c)}<td>{escape(d)}" for a, b, c, d in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _credentials(told: Mapping[str, Any] | None) -> Iterator[str]:
+    if not told:
+        return
+    yield say(f"result.credentials.{told['state']}")
+    if told.get("generated"):
+        yield say("result.credentials.generated")
+    for name in ("signer", "time", "generator"):
+        if told.get(name):
+            yield f"{say(f'result.credentials.{name}')}: {told[name]}"
+
+
+def _models(result: Mapping[str, Any]) -> str:
+    items = []
+    for model in result["models"]:
+        at = ", ".join(f"{name} {value:g}" for name, value in model.get("thresholds", {}).items())
+        told = " ".join(
+            filter(None, (model.get("task", "") and f"{model['task']}:", model.get("name"), model.get("version")))
+        )
+        more = "; ".join(filter(None, (model["engine"], at)))
+        items.append(
+            f"<li>{escape(told)}{f' ({escape(more)})' if more else ''}<br><code>{escape(model['sha256'])}</code></li>"
+        )
+    return f"<ul>{''.join(items)}</ul>" if items else ""

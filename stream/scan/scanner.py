@@ -21,9 +21,11 @@ from ..scoring.summary import Summary
 from ..types import Frame, Report
 from .feed import feed, missing, notes
 from .heatmap import Explainer
+from .kept import keep
 from .named import brought
 from .picture import read_picture, unreadable
 from .probe import Found, Kind, claims_media, is_webp, kind_of
+from .recorder import Recorder
 from .webp import read_animation
 
 
@@ -33,6 +35,8 @@ class Job(ModelSettings):
 
     explain: Path | None = None
     "The folder that gets a heat map of every face; None = none are drawn."
+    kept: Path | None = None
+    "The folder that gets what a page tells of each file (see `kept`); None = nothing is kept."
     every_frame: bool = False
     "Look at every picture of a long film, too."
 
@@ -68,12 +72,16 @@ def _judge(found: Found, models: Models, job: Job) -> Report | None:
 
 
 def _explained(found: Found, models: Models, job: Job) -> Report | None:
-    if job.explain is None:
+    if job.explain is None and job.kept is None:
         return judge(found, models, every_frame=job.every_frame)
-    explainer = Explainer(models)
+    explainer = Explainer(models) if job.kept is None else Recorder(models)
     analyzer = Analyzer(models, source=str(found.path), observer=explainer)
     report = judge(found, models, analyzer, every_frame=job.every_frame)
-    if report is None or not report.faces:
+    if report is None:
+        return None
+    if job.kept is not None and isinstance(explainer, Recorder):
+        keep(report, explainer, found.path, models, job.kept)
+    if job.explain is None or not report.faces:
         return report
     try:
         return explainer.write(report, job.explain)

@@ -6,10 +6,9 @@ Nothing longer than the pause between two runs can be passed over, and each new 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
-from ..calibration import sigmoid
+from ..calibration import log_odds, sigmoid
 from ..faces.shot_boundary import CutFinder
 from ..scoring.aggregate import SPAN
 from ..types import Image, Verdict
@@ -35,7 +34,7 @@ class Skim:
     """
 
     def __init__(self, fake_at: float, *, every_frame: bool = False) -> None:
-        self._suspicious = sigmoid(math.log(fake_at / (1 - fake_at)) - _NEAR) if 0 < fake_at < 1 else fake_at
+        self._suspicious = sigmoid(log_odds(fake_at) - _NEAR)
         self._all = every_frame
         self.length: float | None = None
         "Of the film, where it is known, s."

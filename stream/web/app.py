@@ -9,13 +9,14 @@ from importlib.resources import files
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
+from .. import words
 from .guard import Guard
 from .problems import Problem, install
 from .routes import scans, system, uploads
 from .schemas import Address, ProblemDetails
 from .services import Services
-from .words import table
 
+_STRINGS = "strings.en.json"
 _KINDS = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml"}
 _ABOUT = """Submit videos, pictures and sound, follow the jobs, read what was found, watch streams.
 
@@ -64,7 +65,8 @@ def _pages(api: FastAPI) -> None:
     @api.get("/ways", include_in_schema=False)
     @api.get("/scan/{key}", include_in_schema=False)
     def index(key: str = "") -> Response:
-        text = _text("index.html").replace("__LANG__", table()["lang"]).replace("__TITLE__", table()["app.tagline"])
+        table = words.table()
+        text = _text("index.html").replace("__LANG__", table["lang"]).replace("__TITLE__", table["app.tagline"])
         return Response(text, media_type="text/html")
 
 
@@ -72,10 +74,15 @@ def _pages(api: FastAPI) -> None:
 def _asset(name: str) -> tuple[bytes, str] | None:
     """Return a file of the pages and its tag; only names that are there are served."""
     folder = files(__package__) / "pages"
+    if name == _STRINGS:
+        return _tagged(words.text().encode())
     known = {entry.name for entry in folder.iterdir() if "." + entry.name.rpartition(".")[2] in _KINDS}
     if name not in known:
         return None
-    data = (folder / name).read_bytes()
+    return _tagged((folder / name).read_bytes())
+
+
+def _tagged(data: bytes) -> tuple[bytes, str]:
     return data, f'"{hashlib.sha256(data).hexdigest()[:24]}"'
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .report import page
+from ..scan.html_report import page
 from .scans import stamp
 
 _CHUNK = 1 << 20
@@ -28,7 +28,7 @@ def bundle(result: Mapping[str, Any], folder: Path, media: str | None, finished:
     target = folder / f"{secrets.token_hex(8)}.zip.part"
     manifest: dict[str, dict[str, Any]] = {}
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as out:
-        _text(out, manifest, "report.html", page(result, folder, finished))
+        _text(out, manifest, "report.html", page(result, folder, stamp(finished)))
         _text(out, manifest, "result.json", json.dumps(result, indent=2, ensure_ascii=False))
         for file in sorted(folder.iterdir()):
             if file.name == "track.json" or (file.suffix in (".png", ".jpg") and file.name != media):

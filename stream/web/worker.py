@@ -6,35 +6,27 @@ was found it writes into the job's folder. The models stay loaded from one job t
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import resource
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TextIO
 
 import av
 import cv2
 
-from ...engines import Engine
 from ..errors import SourceError
-from ..scan.json_line import line
+from ..scan.findings import findings
 from ..scan.probe import Found
+from ..scan.recorder import Recorder
 from ..scan.scanner import Job, judge
 from ..scoring.analyzer import Analyzer
 from ..scoring.models import Models
 from ..types import Report
-from .credentials import credentials
-from .recorder import Recorder
 from .scans import write_json
-
-_CHUNK = 1 << 20
-HEAT = "face{}-heat.png"
 
 
 class Worker:
@@ -56,26 +48,12 @@ class Worker:
         folder = Path(task["folder"])
         media, began = folder / task["media"], time.monotonic()
         self.tell("progress", share=0.0, stage="read")
-        digest, size = _hash(media)
         length = _length(media)
         recorder = Recorder(self._models, seconds=length, tell=self._progress)
         report = self._judge(media, task["name"], length, recorder)
-        pictures = self._pictures(report, recorder, folder)
-        told = line(_named(report, media, task["name"]))
-        told["faces"] = [{k: v for k, v in face.items() if k != "heatmap"} for face in told["faces"]]
-        result = {
-            "report": told,
-            "name": task["name"],
-            "sha256": digest,
-            "size": size,
-            "poster": pictures["poster"],
-            "pictures": pictures,
-            "looked_at": _looked_at(recorder),
-            "credentials": credentials(media),
-            "models": [_model(engine) for engine in self._engines()],
-            "software": f"truefeed {_version()}",
-            "took": round(time.monotonic() - began, 2),
-        }
+        self.tell("progress", share=0.97, stage="pictures")
+        result = findings(report, recorder, media, task["name"], self._models, folder)
+        result["took"] = round(time.monotonic() - began, 2)
         write_json(folder / "track.json", recorder.track())
         write_json(folder / "result.json", result)
         self.tell("done")
@@ -89,23 +67,6 @@ class Worker:
         assert report is not None  # only files in folders can be left out
         return report
 
-    def _pictures(self, report: Report, recorder: Recorder, folder: Path) -> dict[str, Any]:
-        """Write what the page shows; return the names."""
-        self.tell("progress", share=0.97, stage="pictures")
-        told = recorder.pictures(folder) | {"heat": {}}
-        if report.status == "error" or not report.faces:
-            return told
-        for face in recorder.write(report, folder).faces:
-            if "heatmap" in face:
-                name = HEAT.format(face["id"])
-                Path(face["heatmap"]).replace(folder / name)
-                told["heat"][str(face["id"])] = name
-        return told
-
-    def _engines(self) -> list[Engine]:
-        models = self._models
-        return [e for e in (models.face, models.face_window, models.still, models.voice) if e is not None]
-
     def _progress(self, share: float, stage: str) -> None:
         if os.getppid() != self._parent:
             os._exit(1)  # whoever asked is gone, and the next server does the job anew
@@ -115,15 +76,6 @@ class Worker:
         """Write a line."""
         self._out.write(json.dumps({"event": event, **more}) + "\n")
         self._out.flush()
-
-
-def _hash(media: Path) -> tuple[str, int]:
-    digest, size = hashlib.sha256(), 0
-    with media.open("rb") as file:
-        while data := file.read(_CHUNK):
-            digest.update(data)
-            size += len(data)
-    return digest.hexdigest(), size
 
 
 def _length(media: Path) -> float | None:
@@ -145,40 +97,6 @@ def _too_large(media: Path, pixels: int) -> str | None:
     except (av.error.FFmpegError, OSError, ValueError):
         pass
     return None
-
-
-def _named(report: Report, media: Path, name: str) -> Report:
-    """Return the report with the user's name of the file in place of ours."""
-    error = report.error.replace(str(media), name) if report.error else None
-    return replace(report, path=name, error=error)
-
-
-def _looked_at(recorder: Recorder) -> dict[str, Any]:
-    width, height = recorder.size or (None, None)
-    return {
-        "width": width,
-        "height": height,
-        "frames": recorder.frames,
-        "scored": recorder.scored,
-        "sound_seconds": round(recorder.heard, 1),
-        "speech_verdicts": recorder.speech,
-    }
-
-
-def _model(engine: Engine) -> dict[str, Any]:
-    card = engine.card
-    told: dict[str, Any] = {"engine": engine.device, "sha256": engine.sha256}
-    if card is not None:
-        told |= {"task": card.task, "name": card.name, "version": card.version, "thresholds": dict(card.thresholds)}
-        told["thresholds_sha256"] = hashlib.sha256(json.dumps(told["thresholds"], sort_keys=True).encode()).hexdigest()
-    return told
-
-
-def _version() -> str:
-    try:
-        return version("truefeed")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _restrict(memory: int, written: int) -> None:

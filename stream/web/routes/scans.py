@@ -11,15 +11,15 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, StreamingResponse
 from starlette.background import BackgroundTask
 
+from ...scan.html_report import page
 from ...sinks.jsonl import dumps
+from ...words import looked_at, verdict
 from ..bundle import bundle
 from ..database import Row
 from ..problems import Problem, documented
-from ..report import page
-from ..scans import public
+from ..scans import public, stamp
 from ..schemas import Keep, Scan, ScanPage, ScanWithResult
 from ..services import Services, absent, found, who_of
-from ..words import looked_at, verdict
 from .scan_submit import submitting
 
 
@@ -141,7 +141,7 @@ def _downloads(api: APIRouter, services: Services) -> None:
     def report(key: str) -> Response:
         """Return a page that needs nothing else, to read, to print and to pass on."""
         row, result = _finished(services, key)
-        text = page(result, services.scans.folder(key), row["finished"])
+        text = page(result, services.scans.folder(key), stamp(row["finished"]))
         headers = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"}
         return _download(text.encode("utf-8", "replace"), "text/html; charset=utf-8", row, "html", headers)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -26,6 +27,7 @@ from truefeed.stream.cli import main
 from truefeed.stream.errors import SourceError
 from truefeed.stream.scan.named import spool
 from truefeed.stream.scan.table import COLUMNS
+from truefeed.stream.words import say, verdict
 from voices import voiced
 
 KEYS = [
@@ -190,10 +192,13 @@ class _Page(HTMLParser):
         super().__init__()
         self.fetched: list[str] = []
         self.words: list[str] = []
+        self.pictures = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.fetched += [str(value) for key, value in attrs if key in ("src", "href")]
-        self.fetched += [tag] if tag in ("script", "link", "img") else []
+        self.fetched = [url for url in self.fetched if not str(url).startswith(("data:image/", "#file-"))]
+        self.fetched += [tag] if tag in ("script", "link") else []
+        self.pictures += tag == "img"
 
     def handle_data(self, data: str) -> None:
         self.words.append(data)
@@ -211,9 +216,38 @@ def test_the_report_needs_nothing_else_and_escapes_names(
     assert page.fetched == []
     assert str(odd) in page.words
     assert "<svg" in target.read_text()
+    assert page.pictures >= 3  # of the picture its copy and the heat map, of the video at least the heat map
     assert sorted(tmp_path.iterdir()) == sorted([odd, target])
     assert main(["scan", str(odd), "--report", str(tmp_path / "absent" / "report.html")]) == 2
     assert "there is no such folder" in capsys.readouterr().err
+
+
+def test_the_report_of_one_file_is_the_page_of_its_result(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "report.html"
+    assert main(["scan", str(folder / "face.jpg"), "--report", str(target), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    page = _Page()
+    page.feed(target.read_text(encoding="utf-8"))
+    assert say(*verdict({"report": told})["headline"]) in page.words
+    assert page.pictures == 2
+    assert any(hashlib.sha256((folder / "face.jpg").read_bytes()).hexdigest() in text for text in page.words)
+
+
+def test_a_report_goes_on_with_what_was_judged_before(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target, journal = tmp_path / "report.html", tmp_path / "done.jsonl"
+    main(["scan", str(folder / "wall.png"), "--resume", str(journal)])
+    main(
+        ["scan", str(folder / "wall.png"), str(folder / "face.jpg"), "--resume", str(journal), "--report", str(target)]
+    )
+    page = _Page()
+    page.feed(target.read_text(encoding="utf-8"))
+    assert all(page.words.count(str(folder / name)) >= 2 for name in ("wall.png", "face.jpg"))  # index and result
+    assert page.pictures == 2
+    capsys.readouterr()
 
 
 def test_the_table_has_a_row_a_file_and_no_formula(

@@ -20,6 +20,7 @@ import soundfile
 from clips import moving_face, write_video
 from media import portrait
 from playwright import sync_api
+from truefeed.stream import words
 from truefeed.stream.commands.options import parser
 from voices import voiced
 from web_server import Web, small_models
@@ -237,7 +238,7 @@ def test_every_picture_has_its_text_and_every_field_its_name(page: Any, web: Web
 
 def test_the_pages_are_small_and_every_string_is_in_the_table() -> None:
     assert sum(file.stat().st_size for file in PAGES.iterdir()) < 300_000
-    table = json.loads((PAGES / "strings.en.json").read_text())
+    table = json.loads(words.text())
     for file in PAGES.glob("*.js"):
         for key in re.findall(r"\bt\(\"([\w.-]+)\"", file.read_text()):
             assert key in table, (file.name, key)

@@ -10,9 +10,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..scan.heatmap import Explainer
 from ..scoring.models import Models
 from ..types import AudioChunk, Face, Frame, Image, Verdict, VoiceVerdict
+from .heatmap import Explainer
 
 _PEAKS_PER_SECOND = 50
 _PEAKS = 1600
@@ -40,9 +40,9 @@ class Recorder(Explainer):
         tell: takes the progress.
     """
 
-    def __init__(self, models: Models, *, seconds: float | None, tell: Tell) -> None:
+    def __init__(self, models: Models, *, seconds: float | None = None, tell: Tell | None = None) -> None:
         super().__init__(models)
-        self._seconds, self._tell = seconds, tell
+        self._seconds, self._tell = seconds, tell or (lambda _share, _stage: None)
         self._told = 0.0
         self.size: tuple[int, int] | None = None
         "Width and height, px."

@@ -1,4 +1,4 @@
-"""The answer in words: which sentences of the table say what was found. The page and the report share them."""
+"""The answer in words: which sentences of the table say what was found. Pages and reports share them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ Told = tuple[str, dict[str, Any]]
 @cache
 def table(language: str = "en") -> dict[str, Any]:
     """Return the table of strings."""
-    return dict(json.loads((files(__package__) / "pages" / f"strings.{language}.json").read_text("utf-8")))
+    return dict(json.loads(text(language)))
+
+
+def text(language: str = "en") -> str:
+    """Return the file of the table, JSON."""
+    return (files(__package__) / "assets" / f"strings.{language}.json").read_text("utf-8")
 
 
 def say(key: str, values: Mapping[str, Any] | None = None) -> str:

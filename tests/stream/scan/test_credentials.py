@@ -13,7 +13,7 @@ pytest.importorskip("c2pa")
 import c2pa
 import cv2
 from media import portrait
-from truefeed.stream.web.credentials import credentials
+from truefeed.stream.scan.credentials import credentials
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
 _GENERATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
