@@ -38,7 +38,7 @@ class SourceOptions:
     relay_only: bool = False
     "WebRTC only: reach others through the TURN servers and in no other way."
     packets: bool = False
-    "WebRTC only: also give the compressed packets, which other sources always do; for evidence."
+    "WebRTC and the screen: also give compressed packets, which other sources always do; for evidence."
 
 
 @dataclass(frozen=True, slots=True)

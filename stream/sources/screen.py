@@ -20,6 +20,7 @@ from ..screen.target import Rect, parse
 from ..types import Frame, Image, StateChange
 from .base import Item, SourceOptions
 from .reconnect import TICK, LiveSource, StalledError
+from .screen_clip import JpegPackets
 from .timestamps import Timeline
 
 _PROGRAM = "truefeed.stream.screen.grabber"
@@ -65,7 +66,8 @@ class ScreenSource(LiveSource):
         for package in ("mss", *(["Xlib"] if sys.platform == "linux" else [])):
             if find_spec(package) is None:
                 raise MissingExtraError({"Xlib": "python-xlib"}.get(package, package), "screen")
-        connection = _ScreenConnection(self.name, self._part, timeline)
+        coder = JpegPackets(number) if self._options.packets else None
+        connection = _ScreenConnection(self.name, self._part, timeline, coder)
         try:
             connection.wait()
         except SourceError:
@@ -77,8 +79,9 @@ class ScreenSource(LiveSource):
 class _ScreenConnection:
     """A grabber at work. A thread reads it, so that nobody hangs in a pipe."""
 
-    def __init__(self, name: str, part: str, timeline: Timeline) -> None:
+    def __init__(self, name: str, part: str, timeline: Timeline, coder: JpegPackets | None) -> None:
         self._name = name
+        self._coder = coder
         self._timeline = timeline
         # -P: what lies in the folder that this runs in is not to be taken for modules of Python.
         self._child = subprocess.Popen(
@@ -155,7 +158,10 @@ class _ScreenConnection:
             if not online:
                 online, away = True, ""
                 yield StateChange("online", "", head["at"])
-            yield Frame(image, placed[0], head["at"], jumped, screen=tuple(head["screen"]))
+            frame = Frame(image, placed[0], head["at"], jumped, screen=tuple(head["screen"]))
+            if self._coder is not None and (packet := self._coder.packet(frame)) is not None:
+                yield packet
+            yield frame
 
     def close(self) -> None:
         """End the grabber."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 import x_display
@@ -81,6 +82,25 @@ def test_a_monitor_and_a_region(display: XDisplay) -> None:
         assert frame.image.shape == (680, 50, 3)
         assert frame.screen == (90, 40, 50, 680)
         assert tuple(frame.image[9, 10]) != GREEN
+    display.close_window(window)
+
+
+def test_the_last_seconds_make_a_clip(display: XDisplay, tmp_path: Path) -> None:
+    window = display.window((0, 0, 200, 150), "square", colour=0x00FF00, managed=False)
+    source = open_source("screen:0,0,320,240", SourceOptions(audio=False, packets=True))
+    with Capture(source, ring=100) as capture:
+        for x in (0, 20, 40):
+            window.configure(x=x)
+            display.connection.sync()
+            take(capture, shows(GREEN, x + 2, 5))
+        clip = capture.packets.write_clip(tmp_path / "clip.mp4")
+    assert clip is not None
+    with av.open(str(clip)) as file:
+        pictures = [frame.to_ndarray(format="bgr24") for frame in file.decode(video=0)]
+    assert len(pictures) >= 3
+    assert pictures[-1].shape == (240, 320, 3)
+    assert np.abs(pictures[-1][10, 100].astype(int) - GREEN).max() < 20
+    assert pictures[-1][10, 20].max() < 60
     display.close_window(window)
 
 
