@@ -10,6 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from ..atomic import write_bytes
 from ..scoring.models import Models
 from ..types import AudioChunk, Face, Frame, Image, Verdict, VoiceVerdict
 from .heatmap import Explainer
@@ -146,11 +147,11 @@ class Recorder(Explainer):
         told: dict[str, Any] = {"poster": None, "frames": {}}
         for number, (fake, t, data, box) in self._telling.items():
             name = f"frame{number}.jpg"
-            (folder / name).write_bytes(data)
+            write_bytes(folder / name, data)
             told["frames"][str(number)] = {"name": name, "t": round(t, 3), "fake": round(fake, 4), "box": list(box)}
         first = self._picture or self._first
         if first is not None:
-            (folder / "poster.jpg").write_bytes(first)
+            write_bytes(folder / "poster.jpg", first)
             told["poster"] = "poster.jpg"
         return told
 

@@ -97,8 +97,8 @@ def describe(streams: Sequence[Stream]) -> dict[int, StreamInfo]:
 class PacketRing:
     """The last seconds of packets, always starting at a keyframe. Safe to use from several threads."""
 
-    def __init__(self, seconds: float = 10.0) -> None:
-        self.seconds = seconds
+    def __init__(self, seconds: float = 10.0, most_bytes: int = _MAX_BYTES) -> None:
+        self.seconds, self._most_bytes = seconds, most_bytes
         self._groups: deque[list[Packet]] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -128,12 +128,12 @@ class PacketRing:
         return packet.info.index == 0 and (first is None or now is None or now - first >= _AUDIO_GROUP)
 
     def _trim(self, newest: Packet) -> None:
-        if self._bytes > _MAX_BYTES and len(self._groups) == 1:
+        if self._bytes > self._most_bytes and len(self._groups) == 1:
             self._clear()
         while len(self._groups) > 1:
             start, now = self._groups[1][0].seconds, newest.seconds
             old = start is not None and now is not None and newest.info.kind == self._groups[1][0].info.kind
-            if self._bytes <= _MAX_BYTES and not (old and now - start >= self.seconds):  # type: ignore[operator]
+            if self._bytes <= self._most_bytes and not (old and now - start >= self.seconds):  # type: ignore[operator]
                 return
             self._bytes -= sum(len(packet.data) for packet in self._groups.popleft())
 

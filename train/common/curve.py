@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...stream.atomic import write_text
 from ...stream.errors import MissingExtraError
 
 COLOURS = ("#1c2024", "#c4342d", "#2b6cb0", "#b7791f", "#2f855a", "#6b46c1", "#c05621", "#718096")
@@ -43,7 +44,7 @@ class Curve:
             if new:
                 writer.writeheader()
             writer.writerow(row)
-        self.path.with_suffix(".svg").write_text(plot(self.rows()))
+        write_text(self.path.with_suffix(".svg"), plot(self.rows()))
         sys.stderr.write("  ".join(f"{k} {v}" for k, v in row.items()) + "\n")
 
     def rows(self) -> list[dict[str, float]]:

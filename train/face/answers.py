@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ...stream.atomic import write_text
 from ...stream.types import Floats
 from .checkpoints import read_head
 from .networks import WindowHead
@@ -35,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         held = {name: table[name] for name in (args.said, "clip", "label", "method", "identity", "t", "motion")}
     rows = list(observations(held, held[args.said], read_head(args.head)))
     rows = [row for row in rows if not args.without or not row["name"].startswith(args.without)]
-    args.out.write_text(json.dumps(rows))
+    write_text(args.out, json.dumps(rows))
     sys.stderr.write(f"{args.out}: {len(rows)} clips\n")
     return 0
 

@@ -196,14 +196,6 @@ class EfficientNetLite(nn.Module):
         self.load_state_dict(dict(zip(ours, values, strict=True)))
 
 
-def named(said: str) -> Variant:
-    """Return the variant of this name. Raises ValueError."""
-    for name in _SCALES:
-        if name == said:
-            return name
-    raise ValueError(f"{said}: no variant of EfficientNet-Lite here")
-
-
 def _scaled(variant: Variant, channels: int, blocks: int, *, ends: bool) -> tuple[int, int]:
     """Return channels and blocks of a stage; the first and the last one have as many blocks in every variant."""
     wide, deep = _SCALES[variant]

@@ -16,6 +16,7 @@ import torch
 from onnx import numpy_helper
 
 from ...stream.errors import ConfigError
+from ..common.loop import save
 from ..face.efficientnet_lite import EfficientNetLite
 
 
@@ -26,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
     for number, trunk in enumerate(trunks(args.model)):
-        torch.save(trunk.state_dict(), args.out / f"still{number}.pt")
+        save(args.out / f"still{number}.pt", trunk.state_dict())
     return 0
 
 

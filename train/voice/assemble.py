@@ -38,10 +38,10 @@ def front_of(path: Path) -> ModelProto:
     return Extractor(model).extract_model(["samples"], ["moments"])
 
 
-def assemble(front: ModelProto, readout: Readout, card: Card, path: Path) -> float:
+def assemble(front: ModelProto, readout: Readout, card: Card, path: Path, tolerance: float = TOLERANCE) -> float:
     """Write the readout behind the front end to path, with the card; return the greatest difference found.
 
-    Raises ParityError, and leaves nothing behind, where that is more than TOLERANCE.
+    Raises ParityError, and leaves nothing behind, where that is more than tolerance.
     """
     even, width = even_at(card.calibration), len(readout.centre)
     head = _Head(readout, even)
@@ -57,8 +57,8 @@ def assemble(front: ModelProto, readout: Readout, card: Card, path: Path) -> flo
     with replacing(path) as part:
         part.write_bytes(model.SerializeToString())
         worst = _difference(load(part, "cpu"), readout, even)
-        if not worst <= TOLERANCE:
-            raise ParityError(f"{path}: differs from its parts by {worst:.2e}, more than {TOLERANCE:.0e}")
+        if not worst <= tolerance:
+            raise ParityError(f"{path}: differs from its parts by {worst:.2e}, more than {tolerance:.0e}")
     return worst
 
 

@@ -11,8 +11,9 @@ import argparse
 import sys
 from pathlib import Path
 
-import torch
+from torch import nn
 
+from ..common.loop import save
 from .front import pretrained, read
 
 
@@ -28,13 +29,18 @@ def main(argv: list[str] | None = None) -> int:
     if not 0 <= args.share <= 1:
         parser.error("--share lies between 0 and 1")
     front, made = read(args.front)
-    first = pretrained(args.weights).state_dict()
-    for name, value in front.encoder.state_dict().items():
-        if value.is_floating_point():
-            value.copy_(args.share * value + (1 - args.share) * first[name])
+    between(front.encoder, pretrained(args.weights), args.share)
     command = f"{made}; voice.interpolate --share {args.share:g}"
-    torch.save({"model": front.state_dict(), "command": command}, args.out)
+    save(args.out, {"model": front.state_dict(), "command": command})
     return 0
+
+
+def between(last: nn.Module, first: nn.Module, share: float) -> None:
+    """Take the weights of last back, in place, to the share, 0..1, of the way from first."""
+    start = first.state_dict()
+    for name, value in last.state_dict().items():
+        if value.is_floating_point():
+            value.copy_(share * value + (1 - share) * start[name])
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from ...engines import Card, load
+from ...stream.atomic import write_text
 from ...stream.audio import RATE
 from ...stream.scoring.models import card_of, voice_file
 from ...stream.types import Floats
@@ -59,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     readout = taught(clips, heard, learnt, range(len(clips)), args.epochs)
     card = _card(args, results, width(engine), card_of(engine))
     worst = assemble(front_of(start), readout, card, args.out / "voice.onnx")
-    (args.out / "voice.json").write_text(json.dumps(results, indent=1) + "\n")
+    write_text(args.out / "voice.json", json.dumps(results, indent=1) + "\n")
     sys.stdout.write(report(results))
     sys.stderr.write(f"{args.out / 'voice.onnx'}  worst difference {worst:.1e}\n")
     sys.stderr.write(f"Hear with it: truefeed watch --voice-model {args.out / 'voice.onnx'} SOURCE\n")

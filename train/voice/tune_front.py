@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ...stream.audio import RATE, level
 from ...stream.types import Floats
-from ..common.loop import autocast, follow
+from ..common.loop import autocast, follow, save
 from .channels import disturbed
 from .dataset import VERSIONS, Clip
 from .dataset import load as load_clips
@@ -84,13 +84,11 @@ def main(argv: list[str] | None = None) -> int:
     words = argv if argv is not None else sys.argv[1:]
     command = shlex.join(Path(word).name if "/" in word else word for word in words)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    part = args.out.with_suffix(".part")
+    part = args.out.with_suffix(".checkpoint.pt")
     state = torch.load(part, map_location="cpu", weights_only=True) if args.resume and part.exists() else None
     how = Course(args.steps, args.batch_size, args.seed, args.device, args.workers)
     tune(front, pairs(clips, args.without), how, part, state)
-    torch.save(
-        {"model": front.state_dict(), "command": f"python -m truefeed.train.voice.tune_front {command}"}, args.out
-    )
+    save(args.out, {"model": front.state_dict(), "command": f"python -m truefeed.train.voice.tune_front {command}"})
     part.unlink(missing_ok=True)
     return 0
 
@@ -173,7 +171,7 @@ def tune(front: Front, given: Pairs, how: Course, part: Path | None = None, stat
         if step % 20 == 19:
             sys.stderr.write(f"step {step + 1} of {how.steps}  loss {np.mean(losses[-100:]):.3f}\n")
         if part and step % KEEP == KEEP - 1:
-            torch.save({"step": step + 1} | {name: one.state_dict() for name, one in kept.items()}, part)
+            save(part, {"step": step + 1} | {name: one.state_dict() for name, one in kept.items()})
     front.encoder = mean.cpu()
 
 

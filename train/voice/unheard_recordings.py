@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ...engines import Engine, load
+from ...stream.atomic import write_text
 from ...stream.audio import RATE
 from ...stream.scoring.models import card_of
 from ...stream.types import Alert
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     results = live(genuine(args.recordings), load(args.model, "cpu", threads=1), sys.stdout)
     if args.out:
-        args.out.write_text(json.dumps(results, indent=1) + "\n")
+        write_text(args.out, json.dumps(results, indent=1) + "\n")
     return 0
 
 

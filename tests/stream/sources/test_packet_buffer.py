@@ -90,11 +90,10 @@ def test_another_session_empties_the_ring(clip: Path) -> None:
     assert filled(60, [*first, *second]).snapshot() == filled(60, second).snapshot()
 
 
-def test_memory_is_bounded_without_keyframes(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded_without_keyframes(clip: Path) -> None:
     given = packets(clip)
     limit = sum(len(packet.data) for packet in given) // 3
-    monkeypatch.setattr("truefeed.stream.sources.packet_buffer._MAX_BYTES", limit)
-    ring = PacketRing(60)
+    ring = PacketRing(60, limit)
     for packet in given:
         ring.put(packet)
         assert sum(len(held.data) for held in ring.snapshot()) <= limit

@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 soundfile = pytest.importorskip("soundfile")
 
-from truefeed.engines import WEIGHTS, load  # noqa: E402
+from truefeed.engines import WEIGHTS, Card, load  # noqa: E402
 from truefeed.export import voice as exporting  # noqa: E402
 from truefeed.stream.audio import RATE  # noqa: E402
 from truefeed.stream.errors import ConfigError  # noqa: E402
@@ -72,10 +72,8 @@ def test_only_the_upper_half_is_taught_and_the_export_is_proved(start: Path, tmp
     )
 
 
-def test_an_export_that_differs_is_refused(start: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exporting, "TOLERANCE", -1.0)
-    torch.save({"model": pretrained(start).state_dict(), "command": "none"}, tmp_path / "a.pt")
-    words = ["--front", str(WEIGHTS / "voice.onnx"), "--aasist", str(tmp_path / "a.pt")]
+def test_an_export_that_differs_is_refused(start: Path, tmp_path: Path) -> None:
+    card = Card("voice-front", "v", "0", (RATE, ROW + 1))
     with pytest.raises(exporting.ParityError, match="differs"):
-        exporting.main([*words, "--out", str(tmp_path / "ears.onnx")])
-    assert [path.name for path in tmp_path.iterdir()] == ["a.pt"]
+        exporting.export(pretrained(start), WEIGHTS / "voice.onnx", card, tmp_path / "ears.onnx", tolerance=-1.0)
+    assert list(tmp_path.iterdir()) == []
