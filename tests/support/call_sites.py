@@ -22,11 +22,13 @@ from truefeed.stream.extension.folder import write
 
 CHROMIUM = shutil.which("chromium")
 MEET = "https://meet.google.com"
+ZOOM = "https://app.zoom.us"
 PLAIN = "https://calls.example"
 "A site that the extension does not know."
 FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --ignore-certificate-errors "
-    "--use-fake-ui-for-media-stream --use-fake-device-for-media-stream --autoplay-policy=no-user-gesture-required"
+    "--enable-unsafe-extension-debugging --use-fake-ui-for-media-stream --use-fake-device-for-media-stream "
+    "--autoplay-policy=no-user-gesture-required"
 )
 STRICT = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self'; connect-src 'none'"
 
@@ -66,17 +68,17 @@ def sites(folder: Path) -> Iterator[int]:
 class Browser:
     """A Chromium with the extension, for one test. `worker` is its service worker, `page` the first tab."""
 
-    def __init__(self, playwright: Any, folder: Path, port: int, truefeed: str, *flags: str) -> None:
-        """Start it; `truefeed` is the address of the server, `port` where the sites are."""
+    def __init__(self, playwright: Any, folder: Path, port: int, truefeed: str, *, public: bool = True) -> None:
+        """Start it; `truefeed` is the server's address, `port` where the sites are, with public addresses or not."""
         write(folder / "extension")
-        flags = (
+        flags = [
             *FLAGS.split(),
             f"--disable-extensions-except={folder / 'extension'}",
             f"--load-extension={folder / 'extension'}",
             f"--host-resolver-rules=MAP *:443 127.0.0.1:{port}",
-            f"--ip-address-space-overrides=127.0.0.1:{port}=public",  # as the real ones are
-            *flags,
-        )
+        ]
+        if public:  # as the real ones are: what may not reach this machine from there must not here
+            flags.append(f"--ip-address-space-overrides=127.0.0.1:{port}=public")
         self.context = playwright.chromium.launch_persistent_context(
             folder / "profile",
             executable_path=CHROMIUM,
@@ -85,7 +87,7 @@ class Browser:
             ignore_default_args=["--disable-extensions"],
             viewport={"width": 1280, "height": 760},
         )
-        self.context.set_default_timeout(30_000)
+        self.context.set_default_timeout(90_000)
         workers = self.context.service_workers
         self.worker = workers[0] if workers else self.context.wait_for_event("serviceworker")
         self.id = self.worker.url.split("/")[2]
@@ -100,6 +102,15 @@ class Browser:
         panel.goto(f"chrome-extension://{self.id}/panel/panel.html?tab={tab}")
         return panel
 
+    def click(self, page: Any) -> None:
+        """Press the extension's button in the toolbar."""
+        page.bring_to_front()
+        tools = self.context.browser.new_browser_cdp_session()
+        wanted = {"filter": [{"type": "tab", "exclude": False}]}
+        (tab,) = [t for t in tools.send("Target.getTargets", wanted)["targetInfos"] if t["url"] == page.url]
+        tools.send("Extensions.triggerAction", {"id": self.id, "targetId": tab["targetId"]})
+        tools.detach()
+
     def __enter__(self) -> Browser:
         return self
 
@@ -107,7 +118,7 @@ class Browser:
         self.context.close()
 
 
-def until(page: Any, script: str, timeout: float = 40) -> Any:
+def until(page: Any, script: str, timeout: float = 100) -> Any:
     """Wait until an expression is true in a page or a worker; return its value."""
     deadline = time.monotonic() + timeout
     while not (value := page.evaluate(script)):
@@ -143,7 +154,7 @@ def badges(page: Any) -> list[Badge]:
         tools.detach()
 
 
-def badge(page: Any, beside: str, tone: str, timeout: float = 40) -> Badge:
+def badge(page: Any, beside: str, tone: str, timeout: float = 150) -> Badge:
     """Wait for a badge of this tone in the upper left corner of the element that a query names."""
     deadline = time.monotonic() + timeout
     while True:
@@ -156,6 +167,22 @@ def badge(page: Any, beside: str, tone: str, timeout: float = 40) -> Badge:
         time.sleep(0.3)
 
 
+def pill(page: Any) -> tuple[float, float]:
+    """Wait for what says that a page is watched; return where its button to stop is."""
+    deadline = time.monotonic() + 60
+    while True:
+        tools = page.context.new_cdp_session(page)
+        root = tools.send("DOM.getDocument", {"depth": -1, "pierce": True})["root"]
+        found = [n for n in _nodes(root) if "pill" in _classes(n)]
+        if found:
+            button = next(n for n in _nodes(found[0]) if n["nodeName"] == "BUTTON")
+            box = tools.send("DOM.getBoxModel", {"nodeId": button["nodeId"]})["model"]["border"]
+            return (box[0] + box[4]) / 2, (box[1] + box[5]) / 2
+        tools.detach()
+        assert time.monotonic() < deadline, "nothing says that the page is watched"
+        time.sleep(0.3)
+
+
 def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield node
     for child in (*node.get("children", ()), *node.get("shadowRoots", ()), node.get("contentDocument")):
@@ -165,7 +192,7 @@ def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _classes(node: dict[str, Any]) -> list[str]:
     given = node.get("attributes", [])
-    return str(dict(zip(given[::2], given[1::2], strict=True)).get("class", "")).split()
+    return str(dict(zip(given[::2], given[1::2], strict=False)).get("class", "")).split()
 
 
 def _badge(tools: Any, node: dict[str, Any]) -> Badge:

@@ -106,6 +106,11 @@ truefeed.Badges ||= (() => {
       if (this.settle()) this.follow();
     }
 
+    // Say at once what has just become known of a participant.
+    tell(participant) {
+      for (const badge of this.badges.values()) if (badge.participant === participant) this.write(badge);
+    }
+
     shows(video) {
       if (!(video.srcObject instanceof MediaStream)) return null;
       for (const track of video.srcObject.getVideoTracks()) {

@@ -13,7 +13,8 @@
   const ENDPOINT = /^([0-9a-f]{8})-(?:audio|video)-/;  // Jitsi has a stream for each track, named after the person
   const known = new Map();  // connection -> {streams: track -> id of its stream}
   const people = new Map();  // key -> {key, publication, video, audio}
-  const loose = new Map();  // tracks found in the page's elements, of connections that are not known: track -> stream
+  const loose = new Set();  // tracks found in the page's elements, of connections that are not known
+  const shown = new WeakMap();  // track -> id of the stream that an element of the page shows it in
   const waiting = new Map();  // number of a question -> {done, failed}
   let port = null, keys = 0, questions = 0, on = false;
 
@@ -84,7 +85,7 @@
     const pair = ["video", "audio"].every(kind => tracks.filter(t => t.kind === kind).length <= 1);
     for (const track of tracks) {
       loose.delete(track);
-      put(groups, track, about.streams.get(track) || "", pair);
+      put(groups, track, about.streams.get(track) || shown.get(track) || "", pair);
     }
     place(pc, groups);
   }
@@ -96,19 +97,20 @@
     groups.get(group)[track.kind] ??= track;
   }
 
-  // Match groups of tracks with the people of this connection.
+  // Match groups of tracks with the people of this connection, or with those of whom no connection was known so far.
   function place(pc, groups) {
-    const before = [...people.values()].filter(person => person.pc === pc);
+    const before = [...people.values()].filter(person => person.pc === pc || !person.pc);
     for (const {stream, video, audio} of groups.values()) {
       const shares = p => (video && p.video === video) || (audio && p.audio === audio);
-      const index = before.findIndex(p => p.stream === stream && (stream || shares(p)));
-      const person = index >= 0 ? before.splice(index, 1)[0] : {key: `p${++keys}`, pc, stream, publication: null};
-      if (people.has(person.key) && person.video === video && person.audio === audio) continue;
-      people.set(person.key, Object.assign(person, {video, audio}));
+      const index = before.findIndex(p => (p.stream === stream && stream) || (shares(p) && (!p.pc || p.stream === stream)));
+      const person = index >= 0 ? before.splice(index, 1)[0] : {key: `p${++keys}`, publication: null};
+      const same = people.has(person.key) && person.video === video && person.audio === audio;
+      people.set(person.key, Object.assign(person, {pc, stream, video, audio}));
+      if (same) continue;
       if (person.publication) feed(person);
       say({person: person.key, video: video && video.id, audio: audio && audio.id});
     }
-    for (const person of before) leave(person);
+    for (const person of before) if (person.pc === pc) leave(person);
   }
 
   function leave(person) {
@@ -129,17 +131,16 @@
       const stream = element.srcObject;
       if (!(stream instanceof MediaStream)) continue;
       for (const track of stream.getTracks()) {
-        if (!track.label.startsWith("remote ") || track.readyState !== "live" || (holder(track) && !loose.has(track))) continue;
+        const remote = track.label.startsWith("remote ") && track.readyState === "live";
+        if (!remote || (holder(track) && !loose.has(track))) continue;
         held.add(track);
-        if (!loose.has(track)) {
-          loose.set(track, stream.id);
-          Reflect.apply(listen, track, ["ended", search]);
-        }
+        shown.set(track, stream.id);
+        if (!loose.has(track)) Reflect.apply(listen, track, ["ended", search]);
       }
     }
-    for (const track of loose.keys()) if (!held.has(track)) loose.delete(track);
+    loose.clear();
     const groups = new Map();
-    for (const [track, stream] of loose) put(groups, track, stream, false);
+    for (const track of held) { loose.add(track); put(groups, track, shown.get(track), false); }
     place(null, groups);
   }
 

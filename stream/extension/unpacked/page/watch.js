@@ -30,7 +30,10 @@ truefeed.watch ||= (() => {
     else if (data.person) arrived(data);
     else if (data.gone) left(data.gone);
     else if (data.copy) copies.set(data.copy, data.of);
-    else if (data.about && people.has(data.about)) people.get(data.about).take(data);
+    else if (data.about && people.has(data.about)) {
+      people.get(data.about).take(data);
+      badges.tell(people.get(data.about));
+    }
   }
 
   function arrived({person, video, audio}) {
@@ -66,7 +69,7 @@ truefeed.watch ||= (() => {
   }
 
   function tidy() {
-    if (!people.size && !(top && total && on)) badges.close();
+    if (!people.size && !(total && on)) badges.close();
     else badges.look();
   }
 
@@ -96,6 +99,7 @@ truefeed.watch ||= (() => {
 
   function told(message) {
     if ("answer" in message) { asked.delete(message.answer); page.postMessage(message); }
+    else if ("total" in message) count(message.total);
   }
 
   function report() {

@@ -1,11 +1,12 @@
 // The service worker: carries signalling between pages and truefeed, and knows which tab watches whom.
-import {capture, captured, release} from "./capture.js";
+import {capture, release} from "./capture.js";
 import {clicked, reloaded, revive} from "./pages.js";
 import {settings, store} from "./settings.js";
 import {leave, leaveAll, publish, servers} from "./whip.js";
 
 const frames = new Map();  // tab -> (port of a frame -> its people)
 const panels = new Set();  // ports of side panels
+let problem = "";  // what the user has to know
 
 // ---- pages, by their ports
 
@@ -49,32 +50,40 @@ function reported(port, tab, people) {
   tell(tab);
 }
 
+const captured = tab => [...(frames.get(tab)?.keys() || [])].some(port => port.name === "capture");
 const everyone = tab => [...(frames.get(tab)?.values() || [])].flat();
 
 function tell(tab) {
-  const people = everyone(tab), alarmed = people.some(one => one.alarmed);
-  chrome.tabs.sendMessage(tab, {total: people.length}, {frameId: 0}).catch(() => {});
-  mark(tab, people.length, alarmed);
+  const people = everyone(tab), total = people.length;
+  chrome.tabs.sendMessage(tab, {total}, {frameId: 0}).catch(() => {
+    // The page around the call is not one that is watched: the frame says it itself.
+    for (const [port, here] of frames.get(tab) || []) if (port.name === "call") port.postMessage({total: here.length});
+  });
+  mark(tab, total, people.some(one => one.alarmed));
   for (const port of panels) if (port.tab === tab) show(port);
 }
 
 // ---- the toolbar
 
+const marks = new Map();  // tab -> what its icon says
+
 async function mark(tab, number, alarmed) {
   const {on} = await settings();
   const text = !on ? "OFF" : alarmed ? "!" : "ON";
   const title = !on ? "truefeed is off" : alarmed ? "truefeed: alert" : number ? `truefeed watches: ${number}` : "truefeed watches calls on this page";
-  const colour = !on ? "#56636d" : alarmed ? "#d32f2f" : "#1f7fc4";
-  const done = [
+  if (marks.get(tab) === title) return;
+  marks.set(tab, title);
+  const color = !on ? "#56636d" : alarmed ? "#d32f2f" : "#1f7fc4";
+  await Promise.allSettled([
     chrome.action.setBadgeText({tabId: tab, text}), chrome.action.setTitle({tabId: tab, title}),
-    chrome.action.setBadgeBackgroundColor({tabId: tab, color: colour}), chrome.action.setBadgeTextColor({tabId: tab, color: "#fff"}),
-  ];
-  await Promise.allSettled(done);
+    chrome.action.setBadgeBackgroundColor({tabId: tab, color}), chrome.action.setBadgeTextColor({tabId: tab, color: "#fff"}),
+  ]);
 }
 
 async function turn(on) {
   await store({on});
-  if (!on) release();
+  if (!on) await release();
+  await chrome.action.setBadgeText({text: on ? "" : "OFF"});
   for (const {id} of await chrome.tabs.query({})) {
     chrome.tabs.sendMessage(id, {on}).then(() => mark(id, 0, false), () => {});
   }
@@ -85,8 +94,26 @@ chrome.action.onClicked.addListener(async tab => {
   chrome.sidePanel.open({tabId: tab.id}).catch(() => {});
   if (!(await settings()).on) await turn(true);
   await clicked(tab);
-  if (/(^|\.)zoom\.us$/.test(new URL(tab.url || "about:blank").hostname) && !everyone(tab.id).length) await capture(tab);
+  const drawn = /(^|\.)zoom\.us$/.test(new URL(tab.url || "about:blank").hostname);
+  if (drawn && !everyone(tab.id).length) await watchTab(tab);
 });
+
+// A tab may be captured after a click on the icon while it was in front.
+async function watchTab(tab) {
+  try {
+    await capture(tab);
+    problem = "";
+  } catch (error) {
+    problem = `The picture of this tab can't be had (${error.message}): click the icon in the toolbar, then try again.`;
+  }
+}
+
+// Another server: everybody is published anew, there.
+async function moved() {
+  if (!(await settings()).on) return;
+  await turn(false);
+  await turn(true);
+}
 
 // ---- the side panel
 
@@ -96,9 +123,9 @@ function panel(port) {
   port.onMessage.addListener(async message => {
     if ("tab" in message) port.tab = message.tab;
     if ("on" in message) await turn(message.on);
-    if (message.capture) await capture(await chrome.tabs.get(port.tab)).catch(error => { port.problem = error.message; });
-    if (message.release) release();
-    if (message.moved) leaveAll("");
+    if (message.capture) await watchTab(await chrome.tabs.get(port.tab));
+    if (message.release) await release();
+    if (message.moved) await moved();
     await show(port);
   });
 }
@@ -106,7 +133,7 @@ function panel(port) {
 async function show(port) {
   const {on} = await settings();
   try {
-    port.postMessage({tab: port.tab, on, people: everyone(port.tab), captured: captured() === port.tab, problem: port.problem || ""});
+    port.postMessage({tab: port.tab, on, people: everyone(port.tab), captured: captured(port.tab), problem});
   } catch { panels.delete(port); }
 }
 
@@ -120,6 +147,10 @@ chrome.runtime.onMessage.addListener((message, from, reply) => {
   });
   return true;
 });
-chrome.tabs.onUpdated.addListener((id, change) => { if (change.status === "loading") reloaded(id); });
-chrome.tabs.onRemoved.addListener(id => frames.delete(id));
+chrome.tabs.onUpdated.addListener((id, change) => {
+  if (change.status !== "loading") return;
+  marks.delete(id);
+  reloaded(id);
+});
+chrome.tabs.onRemoved.addListener(id => { frames.delete(id); marks.delete(id); });
 chrome.runtime.onInstalled.addListener(revive);
