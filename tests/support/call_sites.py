@@ -27,7 +27,7 @@ PLAIN = "https://calls.example"
 "A site that the extension does not know."
 FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --ignore-certificate-errors "
-    "--enable-unsafe-extension-debugging --use-fake-ui-for-media-stream --use-fake-device-for-media-stream "
+    "--enable-unsafe-extension-debugging "
     "--autoplay-policy=no-user-gesture-required"
 )
 STRICT = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self'; connect-src 'none'"

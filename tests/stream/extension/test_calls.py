@@ -76,7 +76,7 @@ def test_each_person_has_a_badge_and_whoever_leaves_has_none(page: Any, browser:
     page.evaluate("leave('Bob')")
     running.wait(60, event="stream", participant="Bob", state="ended")
     badge(page, figure("Ann"), "real")
-    assert len(badges(page)) == 1
+    assert [one.tone for one in badges(page) if one.left >= 0] == ["real"]
 
 
 def test_a_server_whose_transceivers_are_used_again(page: Any, running: Running) -> None:

@@ -77,18 +77,23 @@ class Server {
     this.far = new RTCPeerConnection(); this.near = new RTCPeerConnection(); this.there = new Map();
     this.ends = [[this.far, false], [this.near, true]].map(([pc, polite]) => ({pc, polite, making: false, queue: Promise.resolve()}));
     this.ends.forEach((end, index) => this.perfect(end, this.ends[1 - index]));
-    this.near.ontrack = ({track, streams: [stream]}) => {
+    this.near.ontrack = ({track, streams: [stream], transceiver: {mid}}) => {
       if (track.kind !== "video") return;
-      const one = [...this.there.values()].find(o => o.stream.id === stream.id);
+      const one = [...this.there.values()].find(o => o.used.some(t => t.mid === mid));
       one.figure ||= tile(one.name, stream);
+      one.figure.firstChild.srcObject = stream;
     };
   }
   perfect(end, other) {
-    const {pc} = end, send = message => { other.queue = other.queue.then(() => this.take(other, end, structuredClone(message))); };
+    const {pc} = end, send = message => { other.queue = other.queue.then(() => this.take(other, end, structuredClone(message))).catch(error => console.error(String(error))); };
     pc.onicecandidate = ({candidate}) => send({candidate: candidate && candidate.toJSON()});
     pc.onnegotiationneeded = async () => {
       end.making = true;
-      try { await pc.setLocalDescription(); send({description: pc.localDescription.toJSON()}); } finally { end.making = false; }
+      try {
+        await pc.setLocalDescription();
+        // The other's offer may have come in between: then this was the answer, which `take` sends.
+        if (pc.signalingState === "have-local-offer") send({description: pc.localDescription.toJSON()});
+      } finally { end.making = false; }
     };
     end.send = send;
   }
@@ -99,7 +104,7 @@ class Server {
       end.ignore = !end.polite && collision;
       if (end.ignore) return;
       await pc.setRemoteDescription(description);
-      if (description.type === "offer") { await pc.setLocalDescription(); end.send({description: pc.localDescription.toJSON()}); }
+      if (pc.signalingState === "have-remote-offer") { await pc.setLocalDescription(); end.send({description: pc.localDescription.toJSON()}); }
     } else try { await pc.addIceCandidate(candidate || undefined); } catch (error) { if (!end.ignore) throw error; }
   }
   async enter(name, light) {
@@ -112,7 +117,7 @@ class Server {
       if (free) { await free.sender.replaceTrack(track); free.sender.setStreams(stream); free.direction = "sendonly"; one.used.push(free); }
       else one.used.push(this.far.addTransceiver(track, {direction: "sendonly", streams: [stream]}));
     }
-    this.near.createDataChannel("glare");  // so that the other end offers, too
+    if (!this.glare) this.glare = this.near.createDataChannel("glare");  // so that at first both ends offer
   }
   async exit(name) {
     const one = this.there.get(name);

@@ -82,7 +82,9 @@ $("settings").querySelector("form").onsubmit = async event => {
     $("saved").textContent = "Not saved: the browser was not allowed to speak to it"; return;
   }
   await store({server, token: $("token").value.trim()});
-  $("server").value = server; $("saved").textContent = "Saved";
+  const open = server.startsWith("http:") && !["localhost", "127.0.0.1"].includes(new URL(server).hostname);
+  $("server").value = server;
+  $("saved").textContent = open ? "Saved. What goes there can be read on the way: https is better" : "Saved";
   send({moved: true});
 };
 

@@ -5,14 +5,14 @@
   const Connection = globalThis.RTCPeerConnection;
   const WAITS = [1000, 2000, 4000, 8000, 15000];  // ms
   const SILENT = 15000;  // truefeed sends figures every 5 s, ms
-  const BITRATE = {video: 2500000, audio: 64000};  // at most, bit/s
+  const BITRATE = {video: 2500000, audio: 64000};  // of one person at most, bit/s
 
   globalThis.truefeedPublication = class Publication {
     static own = new WeakSet();  // the connections made here
 
     // signal({ask, ...}) resolves to the answer or throws; tell({event}) and tell({state, detail}) are called as things happen.
-    constructor(signal, tell) {
-      this.signal = signal; this.tell = tell;
+    constructor(signal, tell, bitrate = BITRATE) {
+      this.signal = signal; this.tell = tell; this.bitrate = bitrate;
       this.copies = {video: null, audio: null}; this.originals = {video: null, audio: null};
       this.senders = null; this.pc = null; this.name = ""; this.failed = 0; this.timer = 0; this.ended = false;
     }
@@ -54,7 +54,7 @@
     }
 
     add(pc, kind) {
-      const encoding = {maxBitrate: BITRATE[kind]};
+      const encoding = {maxBitrate: this.bitrate[kind]};
       return pc.addTransceiver(this.copies[kind] || kind, {direction: "sendonly", sendEncodings: [encoding]}).sender;
     }
 

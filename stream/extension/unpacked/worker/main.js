@@ -11,8 +11,9 @@ let problem = "";  // what the user has to know
 // ---- pages, by their ports
 
 chrome.runtime.onConnect.addListener(port => {
-  if (port.name === "panel") panel(port);
-  else if (port.name === "call" || port.name === "capture") call(port);
+  const inside = port.sender.url?.startsWith(chrome.runtime.getURL(""));  // not a page's, whatever it says it is
+  if (port.name === "panel" && inside) panel(port);
+  else if (port.name === "call" || (port.name === "capture" && inside)) call(port);
 });
 
 function call(port) {
