@@ -144,9 +144,16 @@ def test_one_click_ends_it_everywhere_and_one_begins_it(page: Any, browser: Brow
     page.goto(f"{MEET}/plain.html")
     page.evaluate("join('Jon', .45)")
     badge(page, figure("Jon"), "real")
+    other = browser.context.new_page()
+    other.goto(f"{MEET}/plain.html")
+    other.evaluate("join('', .45)")
+    running.wait(60, event="stream", participant="participant 1", state="online")
+    page.bring_to_front()
     told = len(running.events)
     page.mouse.click(*pill(page))
-    running.wait(60, start=told, event="stream", participant="Jon", state="ended")
+    for name in ("Jon", "participant 1"):
+        running.wait(60, start=told, event="stream", participant=name, state="ended")
+    other.close()
     assert badges(page) == []
     assert browser.worker.evaluate("chrome.action.getBadgeText({})") == "OFF"
     page.evaluate("join('Kim', .45)")

@@ -182,11 +182,12 @@
     if (on && late) for (const wait of [0, 2000, 5000, 10000]) setTimeout(() => { if (on) search(); }, wait);
   }
 
+  // Given before the page runs. A second one is the page's own, unless the first is closed: the extension was renewed.
   document.addEventListener("truefeed:port", event => {
     const [given] = event.ports || [];
-    if (!given) return;
-    if (port) { turn(false); port.close(); }
+    if (!given || port) return;
     port = given;
     port.onmessage = hear;
+    port.onclose = () => { port = null; turn(false); };
   });
 })();
