@@ -157,6 +157,7 @@ def badges(page: Any) -> list[Badge]:
 def badge(page: Any, beside: str, tone: str, timeout: float = 150) -> Badge:
     """Wait for a badge of this tone in the upper left corner of the element that a query names."""
     deadline = time.monotonic() + timeout
+    page.wait_for_selector(beside, state="attached")
     while True:
         box = page.eval_on_selector(beside, "e => [e.getBoundingClientRect().left, e.getBoundingClientRect().top]")
         seen = badges(page)
