@@ -48,7 +48,7 @@ HEAVY = {
     "torch": ("train", "export"),
     "onnxscript": ("export",),
     "matplotlib": ("train",),
-    "ray": ("stream.cluster.connection", "stream.cluster.run"),
+    "ray": ("stream.cluster.connection", "stream.cluster.nodes", "stream.cluster.run"),
 }
 "A package and the modules, or whole layers, that may import it."
 ONE_MODULE = (

@@ -10,14 +10,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import ConfigError, MissingExtraError, SourceError, TruefeedError
+from ..errors import ConfigError, MissingExtraError
 from ..redaction import redact
+from .nodes import ClusterError, check_nodes, first
 from .run import Pass, Run
 from .setup import Setup
 
@@ -32,10 +32,6 @@ _HEAD = {"node:__internal_head__": 0.001}
 "Where it is not lost with one of the other machines."
 _DOOR = 10.0
 "For the head to answer at all, s."
-
-
-class ClusterError(SourceError):
-    """The cluster cannot be reached, does not fit or is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +119,7 @@ def connected(address: str, *, cores: int | None = None, paths: Sequence[Path] =
             _join(ray, address)
         nodes = [node for node in ray.nodes() if node["Alive"]]
         if address != LOCAL:
-            _check_nodes(ray, address, nodes, paths)
+            check_nodes(ray, address, nodes, paths)
         has = ray.cluster_resources()
         yield Cluster(address, max(1, int(has.get("CPU", 1))), float(has.get("GPU", 0)), len(nodes), ray)
     finally:
@@ -176,7 +172,7 @@ def _start(ray: Any, cores: int, folder: str) -> None:
             with suppress(Exception):
                 ray.shutdown()
             if attempt == _STARTS:
-                raise ClusterError(f"Ray did not start on this machine: {_first(error)}") from None
+                raise ClusterError(f"Ray did not start on this machine: {first(error)}") from None
 
 
 def _join(ray: Any, address: str) -> None:
@@ -186,68 +182,17 @@ def _join(ray: Any, address: str) -> None:
     except OSError as error:
         why = error.strerror or str(error) or "no answer"
         raise ClusterError(f"{address}: no Ray head answers there ({why.lower()})") from None
-    try:
-        with _silence():
-            ray.init(address, log_to_driver=False, logging_level="CRITICAL")
-    except Exception as error:
-        raise ClusterError(f"{address}: {_first(error)}") from None
-
-
-def _check_nodes(ray: Any, address: str, nodes: Sequence[dict[str, Any]], paths: Sequence[Path]) -> None:
-    """Raise ClusterError where a node has another truefeed, or does not see the paths."""
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    ask = ray.remote(about)
-    words = [str(path.absolute()) for path in paths]
-    asked = [
-        ask.options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)).remote(
-            words
-        )
-        for node in nodes
-    ]
-    ours = _version()
-    for node, answer in zip(nodes, asked, strict=True):
-        name = f"{address}: node {node['NodeManagerAddress']}"
+    for attempt in range(1, _STARTS + 1):
         try:
-            theirs, missing = ray.get(answer, timeout=float(_PATIENCE))
+            with _silence():
+                ray.init(address, log_to_driver=False, logging_level="CRITICAL")
+            return
         except Exception as error:
-            if "No module named 'truefeed'" in str(error):
-                raise ClusterError(f"{name} has no truefeed: pip install 'truefeed[cluster]=={ours}' there") from None
-            raise ClusterError(f"{name}: {_first(error)}") from None
-        if theirs != ours:
-            raise ClusterError(f"{name} has truefeed {theirs}, and here is {ours}: install the same on both")
-        if missing:
-            raise ClusterError(f"{name} does not see {missing[0]}: use a shared folder, or an address such as s3://")
-
-
-def about(paths: Sequence[str]) -> tuple[str, list[str]]:
-    """Return the version of truefeed on this machine, and which of the paths are not here."""
-    return _version(), [path for path in paths if not Path(path).exists()]
-
-
-def _version() -> str:
-    try:
-        return version("truefeed")
-    except PackageNotFoundError:
-        return "unknown"
-
-
-def _first(error: BaseException) -> str:
-    """Return what an error of Ray says before it shows where in Ray it happened."""
-    lines = [text.strip() for text in str(error).splitlines() if text.strip()]
-    return redact(" ".join(lines[:3])) if lines else type(error).__name__
-
-
-def told(error: BaseException) -> TruefeedError | None:
-    """Return the error of ours in one of Ray's."""
-    seen: BaseException | None = error
-    while seen is not None:
-        cause = getattr(seen, "cause", None)
-        for one in (seen, cause):
-            if isinstance(one, TruefeedError):
-                return one
-        seen = cause if isinstance(cause, BaseException) else seen.__cause__
-    return None
+            with suppress(Exception), _silence():
+                ray.shutdown()
+            # A head that is busy gives a process of its own for each client up too early.
+            if attempt == _STARTS or "mismatch" in str(error):
+                raise ClusterError(f"{address}: {first(error)}") from None
 
 
 @contextmanager

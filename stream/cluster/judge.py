@@ -52,7 +52,7 @@ class Judge:
             try:
                 return self._asked(found)
             except WorkerEndedError as error:
-                self.close()
+                self._end()
                 if attempt == ATTEMPTS or isinstance(error, _TooLongError):
                     name = str(found["shown"] or found["path"])
                     return line(failed(name, None, f"{name}: {error}"))
@@ -69,7 +69,11 @@ class Judge:
         return report
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, and remove what it needed."""
+        self._end()
+        self._folder.cleanup()
+
+    def _end(self) -> None:
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.end()

@@ -16,7 +16,8 @@ from ..scan.named import STDIN
 from ..scan.probe import Found
 from ..scan.scanner import Job
 from ..types import Report
-from .connection import LOCAL, Cluster, ClusterError, check, connected, told
+from .connection import LOCAL, Cluster, check, connected
+from .nodes import ClusterError, told
 from .run import Pass
 from .setup import Setup, setup
 

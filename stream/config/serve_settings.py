@@ -37,4 +37,5 @@ class FileSettings:
     keep_days: float = option(0.0, "keep media for so long (default 0: not at all)", days, "DAYS", flags=("--keep",))
     "After the analysis, where nobody asks otherwise; 0 deletes them at once."
     jobs: int = option(1, *JOBS)
+    cluster: str | None = option(None, "judge files on a Ray cluster: ray://HOST:10001, or `local`", metavar="ADDRESS")
     allow_private: bool = option(False, *PRIVATE)

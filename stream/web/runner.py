@@ -10,18 +10,31 @@ from typing import Any
 
 from ..errors import TruefeedError
 from ..redaction import redact
-from ..scan.process import WorkerEndedError, WorkerProcess
+from ..scan.process import Worker, WorkerEndedError, WorkerLostError
 from .database import Row
 from .options import WebOptions
-from .scans import Scans
+from .scans import ATTEMPTS, Scans
 
 _IDLE = 300.0
 "A worker without work for so long is ended: its models need memory, s."
-_WORKER = "truefeed.stream.web.worker"
+_PAUSE = 5.0
+"Before a job is tried again whose worker was lost, s."
 _START = 120.0
 "Loading the models takes no longer than this, s."
 Fetch = Callable[[Row], tuple[str, int]]
 "Brings the media of a job from their address; returns the file's name in the folder, and its size."
+
+
+def worker_settings(options: WebOptions, models: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a worker is told; models: engine, faces, model, voice_model."""
+    limits = options.limits
+    return {
+        **models,
+        "memory": limits.memory,
+        "written": limits.written_bytes,
+        "pixels": limits.pixels,
+        "seconds": limits.media_seconds,
+    }
 
 
 class Runner:
@@ -30,21 +43,13 @@ class Runner:
     Args:
         scans: the jobs.
         options: of the server.
-        models: settings of the worker: engine, faces, model, voice_model.
+        make: makes a worker.
         fetch: for jobs that name an address.
     """
 
-    def __init__(self, scans: Scans, options: WebOptions, models: Mapping[str, Any], fetch: Fetch) -> None:
-        limits = options.limits
-        self._scans, self._limits, self._fetch = scans, limits, fetch
-        self._settings = {
-            **models,
-            "memory": limits.memory,
-            "written": limits.written_bytes,
-            "pixels": limits.pixels,
-            "seconds": limits.media_seconds,
-        }
-        self._worker: WorkerProcess | None = None
+    def __init__(self, scans: Scans, options: WebOptions, make: Callable[[], Worker], fetch: Fetch) -> None:
+        self._scans, self._limits, self._make, self._fetch = scans, options.limits, make, fetch
+        self._worker: Worker | None = None
         self._stop = threading.Event()
         self._current: str | None = None
         self.restarts = 0
@@ -103,10 +108,23 @@ class Runner:
             if not self._stop.is_set():
                 self.restarts += 1
                 self._scans.failed(key, str(error))
+        except WorkerLostError as error:
+            self._drop()
+            if not self._stop.is_set():
+                self.restarts += 1
+                self._again(row, redact(str(error)))
         except (TruefeedError, OSError) as error:
             self._scans.failed(key, redact(str(error)))
         finally:
             self._current = None
+
+    def _again(self, row: Row, why: str) -> None:
+        """Have a job tried anew that lost its worker, a few times; the row is as it was before this attempt."""
+        if int(row["attempts"]) + 1 >= ATTEMPTS:
+            self._scans.failed(str(row["id"]), f"{why}; tried {ATTEMPTS} times")
+            return
+        self._stop.wait(_PAUSE)
+        self._scans.again(str(row["id"]))
 
     def _work(self, key: str, task: Mapping[str, Any]) -> None:
         worker = self._ready()
@@ -129,10 +147,10 @@ class Runner:
                 return
         raise WorkerEndedError(f"the analysis took longer than {self._limits.job_seconds / 60:g} minutes")
 
-    def _ready(self) -> WorkerProcess:
+    def _ready(self) -> Worker:
         """Return the worker; the first time, or after it ended, a new one."""
         if self._worker is None:
-            self._worker = WorkerProcess(_WORKER, self._settings)
+            self._worker = self._make()
             told = self._worker.line(_START)
             if told is None or told.get("event") != "ready":
                 raise WorkerEndedError("the models could not be loaded; see `truefeed doctor`")

@@ -105,6 +105,12 @@ class Scans:
         self.expire(now)
         self._tell(key)
 
+    def again(self, key: str) -> None:
+        """Let a job wait once more whose worker was lost."""
+        self._database.run("UPDATE scans SET state='queued', progress=0, stage='' WHERE id=? AND state='running'", key)
+        self._tell(key)
+        self.waiting.set()
+
     def failed(self, key: str, why: str) -> None:
         """Write down that a job ended without a result."""
         now = time.time()

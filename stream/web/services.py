@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
 
 from ..errors import ConfigError, TruefeedError
 from ..scan.fetch import fetch
+from ..scan.process import Worker, WorkerProcess
 from .database import Database, Row
 from .hub import Hub
 from .options import WebOptions
 from .problems import Problem
-from .runner import Runner
+from .runner import Runner, worker_settings
 from .scans import Scans
 from .uploads import Uploads, media_name
 from .users import Users, Who
 
+if TYPE_CHECKING:
+    from ..cluster.host import Hosts
+
+_WORKER = "truefeed.stream.web.worker"
 _HOUSEKEEPING = 60.0
 "Media whose time is over are looked for so often, s."
 
@@ -49,10 +54,21 @@ class Services:
         self.users = Users(self.database)
         self.scans = Scans(self.database, options.data / "scans", self.hub)
         self.uploads = Uploads(self.database, options.data / "uploads", self.scans, options.limits)
-        self.runners = [Runner(self.scans, options, models, self._fetch) for _ in range(options.jobs)]
+        self._hosts: Hosts | None = None
+        make = self._maker(worker_settings(options, models))
+        self.runners = [Runner(self.scans, options, make, self._fetch) for _ in range(options.jobs)]
         self.started = time.time()
         self._stop = threading.Event()
         self._keeper = threading.Thread(target=self._keep_house, name="truefeed-retention", daemon=True)
+
+    def _maker(self, settings: Mapping[str, Any]) -> Callable[[], Worker]:
+        """Return what makes the workers, here or on the cluster."""
+        if self.options.cluster is None:
+            return lambda: WorkerProcess(_WORKER, settings)
+        from ..cluster.host import Hosts  # with the whole analysis, which is of no use here otherwise
+
+        self._hosts = Hosts(self.options.cluster, _WORKER, settings)
+        return self._hosts.worker
 
     def start(self) -> None:
         """Go on with what waits."""
@@ -67,6 +83,8 @@ class Services:
         self.hub.close()
         for runner in self.runners:
             runner.close()
+        if self._hosts is not None:
+            self._hosts.close()
         if self._keeper.ident is not None:
             self._keeper.join(5)
         self.database.close()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,12 +39,14 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder of pictures, each of its own size, with a clip and a broken file."""
+    """Return a folder of pictures, each of its own size, clips and a broken file."""
     folder = tmp_path_factory.mktemp("archive")
-    for number in range(COUNT - 2):
+    for number in range(COUNT // 2):
         side = 300 + 4 * number
         cv2.imwrite(str(folder / f"{number:03}.jpg"), cv2.resize(portrait(), (side, side)))
-    write_clip(folder / "clip.mp4", frames=20)
+    clip = write_clip(folder / "clip.mp4", frames=60)
+    for number in range(COUNT // 2 - 2):
+        shutil.copyfile(clip, folder / f"clip{number:03}.mp4")
     (folder / "broken.mp4").write_bytes(b"\0\0\0\x18ftypmp42")
     return folder
 
@@ -69,6 +73,21 @@ def lines(running: subprocess.Popen[str], count: int) -> None:
         assert json.loads(running.stdout.readline())
 
 
+def _wait_for_a_process(cluster: RayCluster, number: int) -> None:
+    """Wait until files are judged on a node."""
+    deadline = time.monotonic() + 120
+    while not [p for p in cluster.children(number) if "truefeed.stream.scan.worker" in " ".join(_words(p))]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
 def test_a_driver_that_is_killed_goes_on_where_it_was(
     cluster: RayCluster, archive: Path, models: list[str], expected: list[str], tmp_path: Path
 ) -> None:
@@ -92,7 +111,8 @@ def test_of_a_node_that_is_killed_nothing_is_lost_or_doubled(
     kept = tmp_path / "results.jsonl"
     with start(cluster, archive, models, kept) as running:
         lines(running, 5)
-        assert [p for p in cluster.children(1) if "truefeed.stream.scan.worker" in " ".join(p.cmdline())]
+        _wait_for_a_process(cluster, 1)
+        assert kept.read_bytes().count(b"\n") < COUNT - 5
         cluster.kill(1)
         out, err = running.communicate(timeout=300)
     cluster.add()
@@ -107,10 +127,11 @@ def test_a_process_that_is_killed_costs_no_file(
     kept = tmp_path / "results.jsonl"
     with start(cluster, archive, models, kept) as running:
         lines(running, 5)
+        _wait_for_a_process(cluster, 1)
         for number, process in enumerate(cluster.processes):
             name = ("truefeed.stream.scan.worker", "ray::MapWorker")[number]
             for one in psutil.Process(process.pid).children(recursive=True):
-                if name in " ".join(one.cmdline()):
+                if name in " ".join(_words(one)):
                     one.kill()
         _, err = running.communicate(timeout=300)
     assert running.returncode == 1, err
