@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from dataclasses import dataclass
 from typing import Literal
 
 from .chunks import Kind, Message
@@ -25,11 +26,20 @@ _TICK = 0.25
 "Waiting is interrupted so often to look at the clock and at the stop event, s."
 
 
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    data: bytes
+    media: Media
+    codec: bytes
+    packet: bool
+    "It is no header."
+
+
 class Tags:
     """What PyAV reads in place of a file.
 
-    When something comes that was not there at the beginning (sound after minutes of pictures alone), the file ends and
-    `begin` starts another one.
+    When something comes that was not there at the beginning (sound after minutes of pictures alone, another codec), the
+    file ends and `begin` starts another one: FFmpeg would make it a stream that PyAV does not know of.
 
     Args:
         peer: the publisher; its messages are taken as they are needed.
@@ -38,18 +48,17 @@ class Tags:
     """
 
     def __init__(self, peer: Peer, stop: threading.Event, *, audio: bool) -> None:
-        self.seen: set[Media] = set()
-        "Of what packets came so far."
         self.gone = ""
         "Why nothing more will come."
         self._peer, self._stop, self._audio = peer, stop, audio
-        self._opened: frozenset[Media] = frozenset()
-        self._tags: deque[tuple[bytes, bool]] = deque()
+        self._opened: dict[Media, bytes] = {}
+        "The codec of each stream of the file."
+        self._tags: deque[_Tag] = deque()
         self._ready = 0
         "Tags among them that are a packet."
         self._inside = 0
         "Packets that FFmpeg has read ahead."
-        self._headers: dict[str, bytes] = {}
+        self._headers: dict[tuple[Media, bytes], bytes] = {}
         self._part = b""
         self._deadline = float("inf")
 
@@ -67,10 +76,10 @@ class Tags:
         if self._inside:
             self._inside -= 1
             return True
-        if not self._ready and not self._over:
+        if not self._ready and not self.gone:
             self.fill(timeout)
         if not self._ready:
-            return self._over
+            return bool(self.gone)
         self._inside -= 1  # reading it will add it
         return True
 
@@ -80,23 +89,34 @@ class Tags:
         return self._ready > 0
 
     @property
-    def _over(self) -> bool:
-        return bool(self.gone) or not self.seen <= self._opened
+    def seen(self) -> set[Media]:
+        """Of what there are packets."""
+        return {*self._opened, *(tag.media for tag in self._tags if tag.packet)}
 
     def begin(self, wait: float) -> None:
         """Start a file of what was seen so far, which FFmpeg has to understand within `wait` s."""
-        self._opened, self._inside, self._deadline = frozenset(self.seen), 0, time.monotonic() + wait
+        first: dict[Media, bytes] = {}
+        for tag in self._tags:
+            if tag.packet:
+                first.setdefault(tag.media, tag.codec)
+        self._opened |= first
+        self._inside, self._deadline = 0, time.monotonic() + wait
         flags = sum(_FLAGS[media] for media in self._opened)
-        self._part = b"FLV\x01" + bytes((flags,)) + b"\x00\x00\x00\x09" + bytes(4) + b"".join(self._headers.values())
+        headers = b"".join(self._headers.get(stream, b"") for stream in self._opened.items())
+        self._part = b"FLV\x01" + bytes((flags,)) + b"\x00\x00\x00\x09" + bytes(4) + headers
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes of one tag; none where the file has ended."""
-        while not (self._part or self._tags or self._over or self._stop.is_set()) and time.monotonic() < self._deadline:
+        while not (self._part or self._tags or self.gone or self._stop.is_set()) and time.monotonic() < self._deadline:
             self.fill(_TICK)
-        if not self._part and self._tags and (self.gone or self.seen <= self._opened):
-            self._part, packet = self._tags.popleft()
-            self._ready -= packet
-            self._inside += packet
+        while not self._part and self._tags:
+            known = self._opened.get(self._tags[0].media) == self._tags[0].codec
+            if self._tags[0].packet and not known:
+                return b""
+            tag = self._tags.popleft()
+            self._part = tag.data if known else b""  # the header of what is to come stands at the next beginning
+            self._ready -= tag.packet
+            self._inside += tag.packet
         part, self._part = self._part[:size], self._part[size:]
         return part
 
@@ -105,13 +125,11 @@ class Tags:
         if not body or (message.kind == Kind.AUDIO and not self._audio):
             return
         media: Media = "video" if message.kind == Kind.VIDEO else "audio"
-        packet = not _is_header(media, body)
-        self._tags.append((_tag(message.kind, message.t, body), packet))
-        self._ready += packet
-        if packet:
-            self.seen.add(media)
-        else:
-            self._headers[media] = self._tags[-1][0]
+        tag = _Tag(_tag(message.kind, message.t, body), media, _codec(media, body), not _is_header(media, body))
+        self._tags.append(tag)
+        self._ready += tag.packet
+        if not tag.packet:
+            self._headers[media, tag.codec] = tag.data
 
 
 def _tag(kind: int, t: int, body: bytes) -> bytes:
@@ -130,3 +148,10 @@ def _is_header(media: Media, body: bytes) -> bool:
         return True  # a command to the player
     codec = body[0] & 15 if media == "video" else body[0] >> 4
     return codec in _OLD_WITH_HEADERS[media] and (len(body) < 2 or body[1] != 1)
+
+
+def _codec(media: Media, body: bytes) -> bytes:
+    """Return what tells the codec of a message from others: the four characters of Enhanced RTMP, or the number."""
+    if (media == "video" and body[0] & 0x80) or (media == "audio" and body[0] >> 4 == _EXTENDED_AUDIO):
+        return body[1:5]
+    return bytes((body[0] & 15 if media == "video" else body[0] >> 4,))

@@ -112,13 +112,14 @@ class RtmpSource:
         tags = Tags(peer, stop, audio=self._options.audio)
         why = ""
         try:
-            while not (stop.is_set() or tags.gone):
+            while not stop.is_set() and (tags.waiting or not tags.gone):
                 yield from self._gather(tags, stop)
                 if tags.waiting:
                     yield from self._read(tags, timeline, publishers, stop)
         except SourceError as error:
             why = str(error)
-        except (av.error.FFmpegError, OSError, ValueError):
+        except (av.error.FFmpegError, OSError, ValueError, IndexError):
+            # The last one is PyAV's, where FFmpeg found a stream that was not there when it was opened.
             why = _UNREADABLE
         finally:
             self._slot.free(peer)

@@ -228,6 +228,33 @@ def test_sound_that_comes_later_is_heard(port: int, clip: Path, tmp_path: Path) 
     assert capture.stats.reconnects == 0
 
 
+def test_a_size_that_changes_and_sound_alone(port: int, clip: Path, tmp_path: Path) -> None:
+    flv = media_of(tmp_path / "sound.flv", "-i", clip, "-vn", "-c", "copy")
+    large = media_of(tmp_path / "large.flv", "-i", clip, "-an", "-c", "copy", "-t", "1")
+    small = media_of(tmp_path / "small.flv", "-i", clip, "-an", "-s", "320x180", "-bf", "0", "-t", "1")
+    with listen(port) as capture:
+        seen = watch(capture, listening)
+        for parts in ((large, small), (flv,)):
+            publisher, begun, left = ByHand(port, "live", KEY), 0, seen.names.count("ended")
+            for part in parts:
+                for kind, t, body in tags(part):
+                    publisher.send(kind, body, begun + t)
+                begun += 1000
+            publisher.close()
+            watch(capture, lambda s, left=left: s.names.count("ended") > left, seen)
+    assert capture.stats.frames_read == 50
+    assert capture.stats.decode_errors == 0
+    assert seen.frames[-1].image.shape == (180, 320, 3)
+    assert seen.chunks
+    assert seen.names == ["connecting", "online", "ended", "online", "ended"]
+
+
+def media_of(target: Path, *options: str | Path) -> Path:
+    """Make a file with ffmpeg and return its path."""
+    media.ffmpeg(*options, target)
+    return target
+
+
 def test_h265(port: int, tmp_path: Path) -> None:
     short = tmp_path / "h265.mp4"
     media.write_clip(
