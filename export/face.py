@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from ..engines import Card
+from ..stream.errors import ConfigError
 from ..train.face.checkpoints import read_encoder, read_head
-from ..train.face.networks import EncoderMean
+from ..train.face.encoder_mean import EncoderMean
 from ..train.face.pairs import MEAN, STD, Pairs, PairSettings
 from .halve import halved
 from .onnx import Parity, export, sha256
@@ -46,6 +47,8 @@ def main(argv: list[str] | None = None) -> int:
     settings = PairSettings(size=max(args.size))
     histories = [_history(path) for path in args.encoder]
     means = [h | {"size": size, "weight": w} for h, size, w in zip(histories, args.size, weights, strict=True)]
+    encoders = [read_encoder(path) for path in args.encoder]
+    reads = {"readout": True} if len(encoders) == 1 and encoders[0].settings.readout else {}
     card = Card(
         task="face",
         name=args.title or f"truefeed-{args.name}",
@@ -54,9 +57,8 @@ def main(argv: list[str] | None = None) -> int:
         mean=(MEAN,) * 3,
         std=(STD,) * 3,
         crop_scale=settings.scale,
-        training=histories[0] if len(histories) == 1 else {"mean_of": means},
+        training=histories[0] | reads if len(histories) == 1 else {"mean_of": means},
     )
-    encoders = [read_encoder(path) for path in args.encoder]
     encoder = encoders[0] if len(encoders) == 1 else EncoderMean(encoders, args.size, weights).eval()
     pairs, rng = Pairs(args.faces, settings, 0), np.random.default_rng(0)
     inputs = {"crops": torch.from_numpy(np.concatenate([pairs.pair(rng)[0] for _ in range(4)]))}
@@ -75,6 +77,8 @@ def _written(encoder: nn.Module, inputs: dict[str, torch.Tensor], card: Card, pa
 
 def _export_head(args: argparse.Namespace, face: Card, embedding: torch.Tensor) -> None:
     head = read_head(args.head)
+    if head.settings.readout and embedding.shape[1] != head.settings.embedding + 2:
+        raise ConfigError(f"--head {args.head}: wants an encoder with a readout (truefeed.train.face.fit_readout)")
     length, moves = head.settings.rows, head.settings.motion
     if moves:
         still = torch.cat([torch.randn(len(embedding), moves - 1), torch.ones(len(embedding), 1)], 1)

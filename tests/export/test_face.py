@@ -12,7 +12,8 @@ from faces import write
 from truefeed.export import face
 from truefeed.stream.scoring.models import Models, card_of
 from truefeed.train.face.checkpoints import read_encoder
-from truefeed.train.face.networks import EncoderMean, EncoderSettings, FaceEncoder
+from truefeed.train.face.encoder_mean import EncoderMean
+from truefeed.train.face.networks import EncoderSettings, FaceEncoder
 
 
 def test_several_encoders_become_one_that_says_what_it_is_made_of(tmp_path: Path) -> None:

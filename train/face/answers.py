@@ -34,20 +34,24 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     with np.load(args.answers) as table:
         held = {name: table[name] for name in (args.said, "clip", "label", "method", "identity", "t", "motion")}
-    rows = list(observations(held, held[args.said], read_head(args.head)))
+        read = table["read"] if "read" in table and args.said == "chosen" else None
+    rows = list(observations(held, held[args.said], read_head(args.head), read))
     rows = [row for row in rows if not args.without or not row["name"].startswith(args.without)]
     write_text(args.out, json.dumps(rows))
     sys.stderr.write(f"{args.out}: {len(rows)} clips\n")
     return 0
 
 
-def observations(table: dict[str, npt.NDArray[Any]], said: Floats, head: WindowHead) -> Iterator[dict[str, Any]]:
+def observations(
+    table: dict[str, npt.NDArray[Any]], said: Floats, head: WindowHead, read: Floats | None = None
+) -> Iterator[dict[str, Any]]:
     """Yield an observation a clip that at least one fold left out.
 
     Args:
         table: columns of the faces.
         said: (folds, faces) frame logits, NaN where a fold was trained on the face.
         head: what makes one logit of several frames.
+        read: (folds, faces) log-odds of a readout, where the head weighs them.
     """
     for clip in np.unique(table["clip"]):
         rows = np.flatnonzero(table["clip"] == clip)
@@ -56,7 +60,8 @@ def observations(table: dict[str, npt.NDArray[Any]], said: Floats, head: WindowH
         if not known.any():
             continue
         frames = np.asarray(said[known][:, rows].mean(0), np.float32)
-        logits = so_far(head, frames, table["motion"][rows], table["t"][rows])
+        also = None if read is None else np.asarray(read[known][:, rows].mean(0), np.float32)
+        logits = so_far(head, frames, table["motion"][rows], table["t"][rows], also)
         first = rows[0]
         yield {
             "name": str(clip),
@@ -78,14 +83,17 @@ def observations(table: dict[str, npt.NDArray[Any]], said: Floats, head: WindowH
 
 
 @torch.no_grad()
-def so_far(head: WindowHead, frames: Floats, motion: Floats, times: Floats) -> list[float]:
+def so_far(head: WindowHead, frames: Floats, motion: Floats, times: Floats, read: Floats | None = None) -> list[float]:
     """Return the head's logit after each frame, of (L,) frame logits, (L, COLUMNS) of motion and (L,) times, s.
+
+    read: (L,) log-odds of a readout, for a head that weighs them.
 
     Only heads that take the mean of the frames and signs of motion can be asked: embeddings are not kept.
     """
     length, wide = len(frames), head.settings.embedding
     moved = motion if head.settings.motion else motion[:, :0]
-    rows = np.concatenate([np.zeros((length, wide), np.float32), moved, frames[:, None]], 1, dtype=np.float32)
+    beside = motion[:, :0] if read is None else read[:, None]
+    rows = np.concatenate([np.zeros((length, wide)), beside, moved, frames[:, None]], 1, dtype=np.float32)
     ages = np.maximum(times[:, None] - times[None], 0).astype(np.float32)
     mask = np.tril(np.ones((length, length), np.float32))
     every = torch.from_numpy(rows)[None].expand(length, -1, -1)

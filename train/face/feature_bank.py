@@ -29,8 +29,9 @@ from .checkpoints import read_encoder
 from .labelled_pairs import KINDS, LabelledPairs
 from .networks import FaceEncoder
 from .pairs import PairSettings, normalise
+from .readout import SHARED
 
-FROZEN = 3
+FROZEN = SHARED
 "Stages of the trunk that a tuning leaves as they are, beside the stem."
 _BATCH = 8
 "Pairs that go through the network at once."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from .efficientnet_lite import EfficientNetLite, Variant
+from .readout import SHARED, Readout
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class EncoderSettings:
     own: float = 0.0
     "Share of a picture's own statistics in the first norms (train.face.efficientnet_lite.Norm)."
     trunk: Variant = "lite0"
+    readout: int = 0
+    "Side of the crop, px, of an encoder that also gives what train.face.readout reads; 0 = it does not."
 
 
 class FaceEncoder(nn.Module):
@@ -38,10 +40,27 @@ class FaceEncoder(nn.Module):
         self.drop = nn.Dropout(settings.dropout)
         self.embed = nn.Linear(1280 + 2, settings.embedding)
         self.logit = nn.Linear(settings.embedding, 1)
+        self.readout = Readout(settings.trunk, settings.readout) if settings.readout else None
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """Take (B, 3, S, S), normalised; give (B, D) whose last column is the logit, and (B, S/16, S/16) logits."""
-        return self.judged(*self.trunk(crops))
+        """Take (B, 3, S, S), normalised; give (B, D) whose last column is the logit, and (B, S/16, S/16) logits.
+
+        With a readout its log-odds are the column before the last.
+        """
+        shared = self.shared(crops)
+        embedding, evidence = self.judged(*self.trunk.rest(shared[-1], SHARED))
+        if self.readout is not None:
+            read = self.readout(crops, shared)
+            embedding = torch.cat([embedding[:, :-1], read[:, None], embedding[:, -1:]], 1)
+        return embedding, evidence
+
+    def shared(self, crops: Tensor) -> list[Tensor]:
+        """(B, C, H, W) of each of the first stages, which a tuning leaves as they are."""
+        x, found = self.trunk.stem(crops), []
+        for stage in list(self.trunk.early)[:SHARED]:
+            x = stage(x)
+            found.append(x)
+        return found
 
     def judged(self, middle: Tensor, features: Tensor) -> tuple[Tensor, Tensor]:
         """Give what forward does, of the trunk's (B, middle, S/16, S/16) and (B, 1280, S/32, S/32)."""
@@ -50,33 +69,6 @@ class FaceEncoder(nn.Module):
         summary = torch.stack([flat.mean(1), flat.amax(1)], 1)
         hidden = torch.tanh(self.embed(torch.cat([self.drop(features.mean((2, 3))), summary], 1)))
         return torch.cat([hidden, self.logit(hidden)], 1), evidence
-
-
-class EncoderMean(nn.Module):
-    """Encoders asked of the same crop, each at its own size, as one: embedding of the first, logit and map of all."""
-
-    weights: Tensor
-
-    def __init__(self, encoders: Sequence[FaceEncoder], sizes: Sequence[int], weights: Sequence[float]) -> None:
-        """Take encoders, the sides of the crops that they expect, px, and what the frame logit of each is worth."""
-        super().__init__()
-        self.encoders = nn.ModuleList(encoders)
-        self.sizes = tuple(sizes)
-        self.register_buffer("weights", torch.tensor(weights) / len(weights))
-
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        """Take (B, 3, S, S) and give what a FaceEncoder does, the map as large as the largest of theirs."""
-        found = [encoder(_sized(crops, size)) for encoder, size in zip(self.encoders, self.sizes, strict=True)]
-        logit = torch.stack([embedding[:, -1] for embedding, _ in found], 1) @ self.weights
-        side = max(evidence.shape[-1] for _, evidence in found)
-        maps = torch.stack([_sized(evidence[:, None], side)[:, 0] for _, evidence in found], 3) @ self.weights
-        return torch.cat([found[0][0][:, :-1], logit[:, None]], 1), maps
-
-
-def _sized(pictures: Tensor, side: int) -> Tensor:
-    if pictures.shape[-1] == side:
-        return pictures
-    return fn.interpolate(pictures, (side, side), mode="bilinear", align_corners=False)
 
 
 _MOMENTS = 10
@@ -101,6 +93,8 @@ class HeadSettings:
     "Columns of stream.faces.motion_features in a row, before its last one; 0 = none."
     signs: tuple[int, ...] = ()
     "Contrasts that each sign of manipulation is made of."
+    readout: bool = False
+    "Whether a row has the log-odds of a readout, after the embedding."
 
 
 class Signs(nn.Module):
@@ -156,6 +150,11 @@ class WindowHead(nn.Module):
     It starts as the plain mean, since the last layer starts at zero: time has to earn its part.
     """
 
+    level: Tensor
+    "With a readout: the log-odds of genuine faces in the mean."
+    less: Tensor
+    "With a readout: what the less suspicious of it and of the rest counts."
+
     def __init__(self, settings: HeadSettings) -> None:
         super().__init__()
         self.settings = settings
@@ -171,16 +170,22 @@ class WindowHead(nn.Module):
         nn.init.zeros_(self.leave.bias)
         if settings.motion:
             self.signs = Signs(settings.motion - 1, settings.signs)
+        if settings.readout:
+            self.register_buffer("level", torch.zeros(1))
+            self.register_buffer("less", torch.zeros(1))
 
     def forward(self, rows: Tensor, ages: Tensor, mask: Tensor) -> Tensor:
         """Take (B, L, D) rows, (B, L) ages in s and (B, L) mask, 1 where a row is present; give (B,) logits."""
-        if not self.settings.motion:
-            return self._seen(rows, ages, mask)
-        cut = rows.shape[2] - 1 - self.settings.motion
-        seen = self._seen(torch.cat([rows[..., :cut], rows[..., -1:]], 2), ages, mask)
-        # What the look and the motion of a face say is of different kinds: their odds multiply.
-        moved: Tensor = self.signs(rows[..., cut:-1], mask)
-        return seen + moved
+        cut = self.settings.embedding
+        odds = self._seen(torch.cat([rows[..., :cut], rows[..., -1:]], 2), ages, mask)
+        if self.settings.motion:
+            # What the look and the motion of a face say is of different kinds: their odds multiply.
+            odds = odds + self.signs(rows[..., -1 - self.settings.motion : -1], mask)
+        if self.settings.readout:
+            read = (rows[..., cut] * mask).sum(1) / mask.sum(1).clamp_min(1)
+            # It knows other fakes. The more suspicious counts in full, so that neither calms what the other has found.
+            odds = torch.maximum(odds, read) + self.less * (torch.minimum(odds, read) - self.level)
+        return odds
 
     def _seen(self, rows: Tensor, ages: Tensor, mask: Tensor) -> Tensor:
         count = mask.sum(1, keepdim=True).clamp_min(1)
