@@ -2,7 +2,7 @@
 
 Where they do, a model can learn them in place of the manipulation, and its figures mean nothing. Prints the AUC of each
 clue inside each group that has genuine clips of its own (1 and 0 are as telling, .5 tells nothing), and of all clues
-together, fitted on the other groups and people, as a left-out group is judged.
+together, fitted on the other groups and people, as a left-out group is judged (`-` where there are none).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
     for group, row in told(clips, table):
         together.append(row[-1])
         sys.stdout.write(f"{group:16} {'  '.join(_cell(value) for value in row)}\n")
-    sys.stdout.write(f"mean of all clues together, left out: {np.mean(together):.3f}\n")
+    sys.stdout.write(f"mean of all clues together, left out: {_cell(float(np.mean(together))).strip()}\n")
     return 0
 
 
@@ -77,14 +77,12 @@ def told(clips: Sequence[Clip], table: Table) -> list[tuple[str, list[float]]]:
         half = free & (np.unique(people, return_inverse=True)[1] % 2 == 0)
         asked = own if paired else half
         said = _fitted(table, fake, (group != name) & ~half)
-        out.append(
-            (str(name), [*row, auc(fake[asked | (fake & (group == name))], said[asked | (fake & (group == name))])])
-        )
+        out.append((str(name), [*row, _auc(said, fake & (group == name), asked)]))
     return out
 
 
 def _auc(column: Table, fakes: npt.NDArray[np.bool_], genuine: npt.NDArray[np.bool_] | None) -> float:
-    if genuine is None:
+    if genuine is None or np.isnan(column).any():
         return float("nan")
     both = fakes | genuine
     return auc(fakes[both].astype(int), column[both])
@@ -92,6 +90,8 @@ def _auc(column: Table, fakes: npt.NDArray[np.bool_], genuine: npt.NDArray[np.bo
 
 def _fitted(table: Table, fake: npt.NDArray[np.bool_], allowed: npt.NDArray[np.bool_]) -> Table:
     """(clips,): a ridge on the columns, their squares and products, both classes counting the same."""
+    if not (fake & allowed).any() or not (~fake & allowed).any():
+        return np.full(len(table), np.nan)
     z = (table - table[allowed].mean(0)) / (table[allowed].std(0) + 1e-9)
     upper = np.triu_indices(z.shape[1])
     x = np.c_[np.ones(len(z)), z, (z[:, :, None] * z[:, None])[:, upper[0], upper[1]]]
