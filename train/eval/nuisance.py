@@ -24,7 +24,7 @@ from ..data.datasets import Clip
 from ..data.labelled_faces import LabelledFaces, group_of
 
 CLUES = ("width", "height", "frames/s", "bits/pixel", "face px")
-Table = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.float64]
 _LEAST = 4
 "Genuine clips that a group needs to be told from its own."
 _RIDGE = 0.1
@@ -62,7 +62,7 @@ def clues(clip: Clip) -> list[float]:
     return [float(np.log(v)) for v in (video.width, video.height, rate, max(8 * size, 1) / frames / pixels)]
 
 
-def told(clips: Sequence[Clip], table: Table) -> list[tuple[str, list[float]]]:
+def told(clips: Sequence[Clip], table: Numbers) -> list[tuple[str, list[float]]]:
     """Of each group of fakes the AUC of each column of (clips, clues), NaN without genuine ones, and of all."""
     fake, group = np.array([clip.fake for clip in clips]), np.array([group_of(clip.name) for clip in clips])
     people = np.array([clip.identity for clip in clips])
@@ -81,14 +81,14 @@ def told(clips: Sequence[Clip], table: Table) -> list[tuple[str, list[float]]]:
     return out
 
 
-def _auc(column: Table, fakes: npt.NDArray[np.bool_], genuine: npt.NDArray[np.bool_] | None) -> float:
+def _auc(column: Numbers, fakes: npt.NDArray[np.bool_], genuine: npt.NDArray[np.bool_] | None) -> float:
     if genuine is None or np.isnan(column).any():
         return float("nan")
     both = fakes | genuine
     return auc(fakes[both].astype(int), column[both])
 
 
-def _fitted(table: Table, fake: npt.NDArray[np.bool_], allowed: npt.NDArray[np.bool_]) -> Table:
+def _fitted(table: Numbers, fake: npt.NDArray[np.bool_], allowed: npt.NDArray[np.bool_]) -> Numbers:
     """(clips,): a ridge on the columns, their squares and products, both classes counting the same."""
     if not (fake & allowed).any() or not (~fake & allowed).any():
         return np.full(len(table), np.nan)
@@ -100,7 +100,7 @@ def _fitted(table: Table, fake: npt.NDArray[np.bool_], allowed: npt.NDArray[np.b
     return np.asarray(x @ np.linalg.solve(normal, (x * w[:, None]).T @ (2.0 * fake - 1)))
 
 
-def _face_px(clips: Sequence[Clip], faces: LabelledFaces) -> Table:
+def _face_px(clips: Sequence[Clip], faces: LabelledFaces) -> Numbers:
     mean = {name: float(np.log(faces.px[faces.clip == name]).mean()) for name in np.unique(faces.clip)}
     usual = float(np.mean(list(mean.values())))
     return np.array([mean.get(clip.name, usual) for clip in clips])

@@ -31,7 +31,7 @@ from .networks import FaceEncoder, WindowHead
 from .readout_bank import ReadoutBank
 from .readout_ridge import Examples, Fitted
 
-Table = Mapping[str, npt.NDArray[Any]]
+Answers = Mapping[str, npt.NDArray[Any]]
 
 _SPREAD = 2 / 3
 "Spread of genuine clips in the readout, over that in the tuned encoder."
@@ -84,7 +84,7 @@ def with_readout(head: WindowHead, level: float) -> WindowHead:
     return model.eval()
 
 
-def judged(head: WindowHead, table: Table, frames: Floats, read: Floats | None = None) -> Floats:
+def judged(head: WindowHead, table: Answers, frames: Floats, read: Floats | None = None) -> Floats:
     """(folds, faces): what the head makes of the whole clip of each face; NaN where there are no frame logits."""
     out = np.full_like(frames, np.nan, np.float32)
     for clip in np.unique(table["clip"]):
@@ -96,8 +96,11 @@ def judged(head: WindowHead, table: Table, frames: Floats, read: Floats | None =
     return out
 
 
-def alike(said: Floats, read: Floats, table: Table) -> tuple[float, float, float]:
-    """Factor and shift after which readouts of genuine clips lie where what others say does, and where that is."""
+def alike(said: Floats, read: Floats, table: Answers) -> tuple[float, float, float]:
+    """Factor and shift that lay readouts (folds, faces) of genuine clips where what else is said of them lies.
+
+    The third value is where that is.
+    """
     genuine = (table["label"] == 0) & ~np.char.startswith(table["clip"], _OLD)
     member = np.unique(table["clip"], return_inverse=True)[1]
     known = genuine[None] & ~np.isnan(read)
@@ -111,7 +114,7 @@ def alike(said: Floats, read: Floats, table: Table) -> tuple[float, float, float
     return factor, level - factor * float(mine.mean()), level
 
 
-def of_folds(examples: Examples, bank: ReadoutBank, table: Table) -> Floats:
+def of_folds(examples: Examples, bank: ReadoutBank, table: Answers) -> Floats:
     """(folds, faces), of a table of answers, what a readout says that saw neither the fold's groups nor its people."""
     plain = bank.copy == 0
     at = {(str(c), round(float(t), 4)): i for i, (c, t) in enumerate(zip(bank.clip, bank.t, strict=True)) if plain[i]}
@@ -141,7 +144,7 @@ def joined(tuned: FaceEncoder, old: FaceEncoder, examples: Examples, fitted: Fit
     return model.eval()
 
 
-def _as_faces(table: Table) -> LabelledFaces:
+def _as_faces(table: Answers) -> LabelledFaces:
     count = len(table["clip"])
     none = np.zeros(count, np.float32)
     held = {name: table[name] for name in ("label", "method", "identity", "group", "clip", "t", "motion")}

@@ -13,7 +13,6 @@ from .readout_bank import PSEUDO, ReadoutBank
 from .texture import MEASURES
 
 Numbers = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 _RIDGE = 0.3
 "Of the mean of the diagonal."
@@ -53,7 +52,7 @@ class Examples:
         self.clip, self.label = bank.clip[first], bank.label[first]
         self.identity, self.group = bank.identity[first], bank.group[first]
 
-    def fit(self, allowed: Mask) -> Fitted:
+    def fit(self, allowed: npt.NDArray[np.bool_]) -> Fitted:
         """Fit on the rows that are allowed, (n,)."""
         x = self.rows[allowed].astype(np.float64)
         w = weights(self.clip[allowed], self.label[allowed], self.group[allowed])
