@@ -6,22 +6,21 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import ConfigError, SourceError
+from ..errors import ConfigError
 from ..open import open_source
 from ..redaction import public_name, redact
 from ..sinks.base import Sink
 from ..sinks.jsonl import verdict_event
-from ..sources import Source, SourceOptions
-from ..sources.base import Item, Tally
+from ..sources import SourceOptions
 from ..types import Alert, Frame, Image, StateChange, Verdict
 from ..webrtc.arrival import Arrival
 from .alerts import Alerts
 from .database import Database, Row
 from .hub import Hub
+from .lasting import Lasting
 from .scans import stamp
 
 ROOM = "stream"
@@ -29,8 +28,6 @@ _ALLOWED = re.compile(
     r"(rtsps?|https?|whep\+https?|rtmps?|rtmp\+listen|srt|rist)://[^\s]+|/dev/video\d{1,3}|\d{1,2}|demo", re.IGNORECASE
 )
 "No files and no filters of FFmpeg: whoever may add a camera may not read this machine's disk."
-_AGAIN = (2.0, 30.0)
-"Wait before the first and, doubling, at most before a later attempt to open what never opened, s."
 
 
 @dataclass(eq=False, slots=True)
@@ -48,7 +45,7 @@ class Watched:
     image: Image | None = None
     number: int = 0
     "Counts the pictures."
-    source: _Lasting | None = field(default=None, repr=False)
+    source: Lasting | None = field(default=None, repr=False)
 
 
 class Streams(Sink):
@@ -156,7 +153,7 @@ class Streams(Sink):
 
     def _begin(self, row: Row) -> Watched:
         watched = Watched(row["id"], row["name"], row["url"], row["created"])
-        watched.source = _Lasting(watched.url, self._options)
+        watched.source = Lasting(watched.url, self._options)
         with self._lock:
             self._watched[watched.key] = watched
             self._arrivals.append(Arrival(watched.name, watched.source))
@@ -221,62 +218,3 @@ def public(watched: Watched) -> dict[str, Any]:
 def _title(url: str) -> str:
     plain = public_name(url).partition("://")[2] or public_name(url)
     return re.sub(r"^\*\*\*@", "", plain).split("?")[0]
-
-
-class _Stop(threading.Event):
-    """Set by its owner, or by another event."""
-
-    def __init__(self, other: threading.Event, own: threading.Event) -> None:
-        super().__init__()
-        self._other, self._own = other, own
-
-    def is_set(self) -> bool:
-        return self._other.is_set() or self._own.is_set()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while not self.is_set():
-            left = 0.2 if deadline is None else min(0.2, deadline - time.monotonic())
-            if left <= 0:
-                break
-            self._own.wait(left)
-        return self.is_set()
-
-
-class _Lasting:
-    """A source that is opened again also where it could not be opened the first time, until it is removed."""
-
-    tally: Tally
-
-    def __init__(self, url: str, options: SourceOptions) -> None:
-        self._url, self._options = url, options
-        self._inner: Source = open_source(url, options)
-        self.live, self.tally = self._inner.live, self._inner.tally
-        self.gone = threading.Event()
-
-    @property
-    def name(self) -> str:
-        return self._inner.name
-
-    def items(self, stop: threading.Event) -> Generator[Item]:
-        """See `Source.items`."""
-        either, wait = _Stop(stop, self.gone), _AGAIN[0]
-        while not either.is_set():
-            try:
-                yield from self._inner.items(either)
-                return
-            except SourceError as error:
-                yield StateChange("retrying", f"{error}; next attempt in {wait:g} s", time.monotonic())
-            either.wait(wait)
-            wait = min(wait * 2, _AGAIN[1])
-            self._inner = open_source(self._url, self._options)
-            self.tally = self._inner.tally
-
-    def report(self) -> Mapping[str, Any] | None:
-        """See `Reporting`."""
-        report: Callable[[], Mapping[str, Any] | None] | None = getattr(self._inner, "report", None)
-        return report() if report is not None else None
-
-    def close(self) -> None:
-        """See `Source.close`."""
-        self._inner.close()

@@ -17,7 +17,7 @@ pytest.importorskip("httpx")
 
 import cv2
 from media import portrait
-from truefeed.stream.client import AsyncClient, Client, ServerError
+from truefeed.client import AsyncClient, Client, ServerError
 from web_server import Web, small_models
 
 DOCS = Path(__file__).parents[2] / "docs" / "web.md"
@@ -51,7 +51,7 @@ def test_a_file_is_judged(web: Web, picture: Path, tmp_path: Path) -> None:
         assert (refused.value.status, refused.value.kind) == (404, "not-found")
 
 
-def test_it_can_be_awaited(web: Web, picture: Path) -> None:
+def test_it_can_be_awaited(web: Web, picture: Path, tmp_path: Path) -> None:
     async def judge() -> None:
         async with AsyncClient(web.root) as client:
             scan = await client.judge(picture, 120)
@@ -59,6 +59,10 @@ def test_it_can_be_awaited(web: Web, picture: Path) -> None:
             assert scan.id in [one.id async for one in client.history()]
             with pytest.raises(ServerError, match="begins with"):
                 await client.submit_url("ftp://example.org/x.mp4")
+            report = await client.download(scan.id, "report.html", tmp_path / "r.html")
+            assert report.read_text().startswith("<!doctype html>")
+            with pytest.raises(ServerError):
+                await client.download(scan.id, "nothing", tmp_path / "n")
             await client.delete(scan.id)
 
     asyncio.run(judge())
