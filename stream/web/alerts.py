@@ -56,9 +56,11 @@ class Alerts:
         where, values = ("AND stream=?", (stream,)) if stream is not None else ("", ())
         self._database.run(f"UPDATE alerts SET cleared=? WHERE cleared IS NULL {where}", time.time(), *values)
 
-    def page(self, before: int, limit: int) -> list[Row]:
-        """Return alerts, the newest first."""
-        return self._database.rows("SELECT * FROM alerts WHERE seq < ? ORDER BY seq DESC LIMIT ?", before, limit)
+    def page(self, before: int, limit: int, stream: str | None = None) -> list[Row]:
+        """Return alerts, the newest first, of a stream or (None) of all streams and calls."""
+        where, values = ("AND stream=?", (stream,)) if stream is not None else ("", ())
+        text = f"SELECT * FROM alerts WHERE seq < ? {where} ORDER BY seq DESC LIMIT ?"
+        return self._database.rows(text, before, *values, limit)
 
     def row(self, key: str) -> Row | None:
         """Return an alert."""

@@ -62,6 +62,7 @@ def _pages(api: FastAPI) -> None:
     @api.get("/", include_in_schema=False)
     @api.get("/history", include_in_schema=False)
     @api.get("/live", include_in_schema=False)
+    @api.get("/people", include_in_schema=False)
     @api.get("/ways", include_in_schema=False)
     @api.get("/scan/{key}", include_in_schema=False)
     def index(key: str = "") -> Response:

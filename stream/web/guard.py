@@ -174,7 +174,7 @@ def _is_open(path: str) -> bool:
 
 def is_page(path: str) -> bool:
     """Tell whether the page itself answers there; it holds nothing that is secret."""
-    return path in ("/", "/history", "/live", "/ways") or path.startswith(("/scan/", "/stream/"))
+    return path in ("/", "/history", "/live", "/people", "/ways") or path.startswith(("/scan/", "/stream/"))
 
 
 def cookie(headers: Headers) -> str | None:

@@ -1,9 +1,10 @@
 // Cameras and streams: add, watch, remove; and the alerts. The boxes are drawn here, over the very picture that was judged.
 
+import { alertList, subject } from "./alerts.js";
 import { call, listen } from "./api.js";
 import { announce, ask, h, icon } from "./dom.js";
 import { box, statusOf } from "./player.js";
-import { percent, reasons, t, when } from "./text.js";
+import { percent, reasons, t } from "./text.js";
 
 const COLOURS = { fake: "#ff5a4f", uncertain: "#ffb938", real: "#4fd08a", none: "#c9d1da" };
 const HISTORY = 150;
@@ -13,9 +14,9 @@ export async function show(main) {
   const tiles = new Map();
   const grid = h("div", { class: "tiles" });
   const none = h("p", { class: "empty" }, t("live.none"));
-  const alerts = h("ul", { class: "results" });
+  const alerts = alertList();
   main.append(h("div", { class: "stack tight" }, h("h1", {}, t("live.title")), h("p", { class: "soft" }, t("live.lead"))),
-    none, grid, form(), h("p", {}, h("a", { href: "/ways" }, t("live.ways"))), h("section", {}, h("h2", {}, t("live.alerts")), alerts));
+    none, grid, form(), h("p", {}, h("a", { href: "/ways" }, t("live.ways"))), alerts.element);
 
   const add = (stream) => {
     let tile = tiles.get(stream.id);
@@ -26,11 +27,13 @@ export async function show(main) {
     }
     tile.state(stream);
     none.hidden = true;
+    alerts.streams([...tiles.values()].map((one) => one.stream));
   };
   const drop = (id) => {
     tiles.get(id)?.end();
     tiles.delete(id);
     none.hidden = tiles.size > 0;
+    alerts.streams([...tiles.values()].map((one) => one.stream));
   };
   const refresh = async () => {
     const found = await call("GET", "/api/v1/streams");
@@ -38,13 +41,13 @@ export async function show(main) {
     found.items.forEach(add);
     none.hidden = tiles.size > 0;
   };
-  await Promise.all([refresh(), drawAlerts(alerts)]);
+  await Promise.all([refresh(), alerts.draw()]);
   const stop = listen((event) => {
     if (event.event === "stream-state") add(event);
     else if (event.event === "stream-removed") drop(event.id);
     else if (event.event === "alert") {
       if (event.cleared === null) announce(t("live.now", { subject: subject(event), name: event.participant ?? event.source }));
-      drawAlerts(alerts);
+      alerts.draw();
     } else if (event.event === "online") refresh().catch(() => {});
   });
   return () => {
@@ -161,23 +164,4 @@ class Tile {
     this.going = false;
     this.element.remove();
   }
-}
-
-function subject(alert) {
-  const [kind, number] = alert.subject.split(" ");
-  return kind === "face" ? t("live.alert.face", { n: number }) : t(`live.alert.${kind}`);
-}
-
-async function drawAlerts(list) {
-  const page = await call("GET", "/api/v1/alerts?limit=20");
-  if (!page.items.length) return list.replaceChildren(h("li", { class: "empty" }, t("live.alerts.none")));
-  list.replaceChildren(...page.items.map((alert) => {
-    const values = { subject: subject(alert), name: alert.participant ?? alert.source, share: alert.probability };
-    return h("li", { class: "result alert" },
-      alert.picture ? h("img", { class: "thumb", src: alert.picture, alt: t("live.alert.picture", values), loading: "lazy" }) : h("span", { class: "thumb" }, icon("bell")),
-      h("span", { class: "what" }, h("span", { class: "name" }, t("live.alert", values)),
-        h("span", { class: "soft" }, `${when(alert.raised)} · ${alert.cleared ? t("live.alert.cleared", { date: when(alert.cleared) }) : t("live.alert.open")}`)),
-      alert.clip ? h("a", { class: "button plain small", href: alert.clip, target: "_blank", rel: "noopener" }, t("live.alert.clip")) : null);
-  }));
-  return undefined;
 }

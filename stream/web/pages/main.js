@@ -9,6 +9,7 @@ const PAGES = [
   { path: /^\/$/, module: "./home.js", nav: "/", title: "app.tagline" },
   { path: /^\/history$/, module: "./history.js", nav: "/history", title: "history.title" },
   { path: /^\/live$/, module: "./live.js", nav: "/live", title: "live.title" },
+  { path: /^\/people$/, module: "./people.js", nav: "/people", title: "people.title" },
   { path: /^\/ways$/, module: "./ways.js", nav: "", title: "ways.title" },
   { path: /^\/scan\/(\w+)$/, module: "./result.js", nav: "", title: "" },
 ];
@@ -22,7 +23,7 @@ function frame() {
     h("a", { class: "skip", href: "#main" }, t("app.skip")),
     h("header", { class: "top" },
       h("a", { class: "brand", href: "/" }, h("img", { src: "/assets/icon.svg", alt: "", width: 28, height: 28 }), t("app.name")),
-      h("nav", { "aria-label": t("app.menu") }, links),
+      h("nav", { "aria-label": t("app.menu") }, links, h("a", { href: "/people", id: "people", hidden: true }, t("nav.people"))),
       h("button", { class: "plain small", id: "signout", type: "button", hidden: true, onclick: async () => { await signOut(); show(); } }, t("nav.signout"))),
     h("p", { class: "offline", id: "offline", role: "status", hidden: true }, t("app.offline")),
     h("main", { id: "main", tabindex: "-1" }),
@@ -40,6 +41,7 @@ async function show(moved = false) {
     else link.removeAttribute("aria-current");
   });
   document.getElementById("signout").hidden = !session.csrf;
+  document.getElementById("people").hidden = session.role !== "admin";
   const main = document.getElementById("main");
   main.replaceChildren();
   if (!page) return void main.append(h("h1", {}, t("app.notfound")), h("p", {}, h("a", { href: "/" }, t("app.home"))));

@@ -99,10 +99,12 @@ def _looking(api: APIRouter, services: Services, streams: Streams) -> None:
 def _alerts(api: APIRouter, services: Services, alerts: Alerts) -> None:
     @api.get("/alerts", response_model=AlertPage, tags=["alerts"])
     def page(
-        limit: Annotated[int, Query(ge=1, le=100)] = 20, cursor: Annotated[str, Query(pattern=r"^\d{0,18}$")] = ""
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+        cursor: Annotated[str, Query(pattern=r"^\d{0,18}$")] = "",
+        stream: Annotated[str | None, Query(max_length=64)] = None,
     ) -> dict[str, Any]:
-        """Return the alerts of all streams and calls, the newest first."""
-        rows = alerts.page(int(cursor) if cursor else 1 << 60, limit + 1)
+        """Return the alerts of a stream, or of all streams and calls, the newest first."""
+        rows = alerts.page(int(cursor) if cursor else 1 << 60, limit + 1, stream or None)
         items = [alert_public(row, alerts.evidence(row)) for row in rows[:limit]]
         return {"items": items, "next": str(rows[limit - 1]["seq"]) if len(rows) > limit else None}
 

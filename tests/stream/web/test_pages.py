@@ -29,7 +29,7 @@ CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
 PAGES = Path(__file__).parents[3] / "stream" / "web" / "pages"
 OVER = "main .answer"
-EVERY = (("/", ".drop"), ("/history", ".result"), ("/live", "form"), ("/ways", "#law"))
+EVERY = (("/", ".drop"), ("/history", ".result"), ("/live", "form"), ("/ways", "#law"), ("/people", "#who"))
 "The other pages, and what there is once one of them is shown."
 
 
