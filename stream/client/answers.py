@@ -59,8 +59,7 @@ def scan_of(told: Mapping[str, Any]) -> Scan:
     return Scan(**{name: told[name] for name in names}, reasons=tuple(told["reasons"]), error=told["error"], raw=told)
 
 
-def http() -> Any:  # noqa: ANN401 - a module
-    """Return httpx. Raises MissingExtraError."""
+def _httpx() -> Any:  # noqa: ANN401 - a module
     try:
         import httpx
     except ModuleNotFoundError:
@@ -68,14 +67,25 @@ def http() -> Any:  # noqa: ANN401 - a module
     return httpx
 
 
-def options(url: str, token: str | None, timeout: float) -> dict[str, Any]:
-    """Return how a client of httpx is made."""
+def _options(url: str, token: str | None, timeout: float) -> dict[str, Any]:
     token = token or os.environ.get("TRUEFEED_TOKEN")
     return {
         "base_url": url.rstrip("/"),
         "timeout": timeout,
         "headers": {"Authorization": f"Bearer {token}"} if token else {},
     }
+
+
+def connect(url: str, token: str | None, timeout: float) -> httpx.Client:
+    """Return a connection that blocks. Raises MissingExtraError."""
+    client: httpx.Client = _httpx().Client(**_options(url, token, timeout))
+    return client
+
+
+def connect_async(url: str, token: str | None, timeout: float) -> httpx.AsyncClient:
+    """Return a connection to be awaited. Raises MissingExtraError."""
+    client: httpx.AsyncClient = _httpx().AsyncClient(**_options(url, token, timeout))
+    return client
 
 
 def told(answer: httpx.Response) -> Any:  # noqa: ANN401 - JSON

@@ -6,19 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, Any, Self
 
-from .answers import API, POLL, TIMEOUT, Scan, http, options, query_of, scan_of, told, wish
-
-if TYPE_CHECKING:
-    import httpx
+from .answers import API, POLL, TIMEOUT, Scan, connect_async, query_of, scan_of, told, wish
 
 
 class AsyncClient:
     """As Client, to be awaited, and used with `async with`."""
 
     def __init__(self, url: str = "http://localhost:5000", token: str | None = None, timeout: float = TIMEOUT) -> None:
-        self._http: httpx.AsyncClient = http().AsyncClient(**options(url, token, timeout))
+        self._http = connect_async(url, token, timeout)
 
     async def submit(
         self, file: str | Path | IO[bytes], *, keep_days: float | None = None, key: str | None = None

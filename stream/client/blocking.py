@@ -6,12 +6,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, Any, Self
 
-from .answers import API, POLL, TIMEOUT, Scan, http, options, query_of, scan_of, told, wish
-
-if TYPE_CHECKING:
-    import httpx
+from .answers import API, POLL, TIMEOUT, Scan, connect, query_of, scan_of, told, wish
 
 
 class Client:
@@ -24,7 +21,7 @@ class Client:
     """
 
     def __init__(self, url: str = "http://localhost:5000", token: str | None = None, timeout: float = TIMEOUT) -> None:
-        self._http: httpx.Client = http().Client(**options(url, token, timeout))
+        self._http = connect(url, token, timeout)
 
     def submit(self, file: str | Path | IO[bytes], *, keep_days: float | None = None, key: str | None = None) -> Scan:
         """Send a file; the answer is a job that has hardly begun.
