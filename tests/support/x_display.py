@@ -62,7 +62,7 @@ class XDisplay:
             *("ffplay", "-loglevel", "quiet", "-an", "-loop", "0", "-noborder", "-left", left, "-top", top),
             *("-window_title", title, str(clip)),
         )
-        self.tool("search", "--sync", "--name", f"^{title}$")
+        self.find(title)
         return player
 
     def window(self, rect: Rect, title: str, *, colour: int = 0x404040, managed: bool = True) -> Any:
@@ -91,12 +91,23 @@ class XDisplay:
         return subprocess.run(command, env=self.environment, check=True, capture_output=True, text=True).stdout.strip()
 
     def find(self, title: str) -> str:
-        """Return the id of the window of that title, for xdotool."""
-        return self.tool("search", "--name", f"^{title}$").split()[-1]
+        """Wait until a window of that title is seen; return its id, for xdotool."""
+        command = ["xdotool", "search", "--onlyvisible", "--name", f"^{title}$"]
+        found = ""
+
+        def seen() -> bool:
+            nonlocal found
+            # A window that goes away while it looks is an error of xdotool.
+            done = subprocess.run(command, env=self.environment, check=False, capture_output=True, text=True)
+            found = done.stdout.strip()
+            return done.returncode == 0 and bool(found)
+
+        self.wait(seen)
+        return found.split()[-1]
 
     def wait(self, until: Callable[[], bool]) -> None:
-        """Wait, at most 15 s."""
-        deadline = time.monotonic() + 15
+        """Wait, at most 30 s."""
+        deadline = time.monotonic() + 30
         while not until():
             assert time.monotonic() < deadline
             time.sleep(0.05)

@@ -129,7 +129,7 @@ def test_stop_in_the_bar_is_an_end(display: XDisplay, overlay: ScreenOverlay) ->
     overlay.state("screen", StateChange("online"))
     overlay.alert(Alert("screen", True, "face 1", 0.95, 1.0))
     tell(overlay)
-    bar = display.tool("search", "--sync", "--onlyvisible", "--name", "^truefeed$")
+    bar = display.find("truefeed")
     place = dict(line.split("=") for line in display.tool("getwindowgeometry", "--shell", bar).splitlines())
     x, y = (int(place[a]) + int(place[b]) for a, b in (("X", "WIDTH"), ("Y", "HEIGHT")))
     assert (x, y) <= SIZE
@@ -166,8 +166,8 @@ def test_a_call_on_the_screen_is_watched_and_marked(display: XDisplay, tmp_path:
         for line in child.stdout:
             if json.loads(line).get("faces"):
                 break
-        bar = display.tool("search", "--sync", "--onlyvisible", "--name", "^truefeed$")
-        display.tool("search", "--sync", "--onlyvisible", "--name", "^truefeed marks$")
+        bar = display.find("truefeed")
+        display.find("truefeed marks")
         place = dict(line.split("=") for line in display.tool("getwindowgeometry", "--shell", bar).splitlines())
         x, y = (int(place[a]) + int(place[b]) for a, b in (("X", "WIDTH"), ("Y", "HEIGHT")))
         display.tool("mousemove", str(x - 30), str(y - 18), "click", "1")
