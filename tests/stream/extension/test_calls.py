@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -208,30 +209,31 @@ def test_the_page_has_what_it_had(page: Any) -> None:
     )
 
 
-def test_the_server_gone_and_back(page: Any, browser: Browser, tmp_path: Path) -> None:
+def test_a_wrong_token_and_the_server_gone_and_back(page: Any, browser: Browser, tmp_path: Path) -> None:
     words = ("serve", "--model", write_models(tmp_path), "--port")
-    with truefeed(*words, "0") as first:
-        server = first.wait(120, event="stream", source="call")["detail"].rpartition("/")[0]
-        before = browser.worker.evaluate("chrome.storage.local.get('server').then(kept => kept.server)")
-        browser.worker.evaluate("server => chrome.storage.local.set({server})", server)
-        page.goto(f"{MEET}/plain.html")
-        page.evaluate("join('Lea', 1.5)")
-        first.wait(120, event="verdict", participant="Lea")
-        first.end()
+    keep = "kept => chrome.storage.local.set(kept)"
+    before = browser.worker.evaluate("chrome.storage.local.get('server')")
     try:
-        assert "start it with" in lost(page)
-        with truefeed(*words, server.rpartition(":")[2]) as second:
+        with truefeed(*words, "0", token="secret") as first:
+            server = first.wait(120, event="stream", source="call")["detail"].rpartition("/")[0]
+            browser.worker.evaluate(keep, {"server": server, "token": "wrong"})
+            page.goto(f"{MEET}/plain.html")
+            page.evaluate("join('Lea', 1.5)")
+            lost(page, "wants another token")
+            browser.worker.evaluate(keep, {"token": "secret"})
+            first.wait(120, event="verdict", participant="Lea")
+            first.end()
+        lost(page, "start it with `truefeed serve`")
+        with truefeed(*words, server.rpartition(":")[2], token="secret") as second:
             second.wait(150, event="verdict", participant="Lea")
             badge(page, figure("Lea"), "fake")
     finally:
-        browser.worker.evaluate("server => chrome.storage.local.set({server})", before)
+        browser.worker.evaluate(keep, {**before, "token": ""})
 
 
-def lost(page: Any) -> str:
-    """Wait until a badge says that its person is not watched, and why it can't be; return that."""
-    for _ in range(200):
-        text = " ".join(one.text for one in badges(page))
-        if "Not watched" in text and "truefeed serve" in text:
-            return text
-        page.wait_for_timeout(300)
-    raise AssertionError(text)
+def lost(page: Any, why: str) -> None:
+    """Wait until a badge says that its person is not watched, and why."""
+    deadline = time.monotonic() + 60
+    while not any("Not watched" in one.text and why in one.text for one in badges(page)):
+        assert time.monotonic() < deadline, badges(page)
+        page.wait_for_timeout(200)

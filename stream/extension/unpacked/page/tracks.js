@@ -46,7 +46,7 @@
   function note(pc) {
     if (own.has(pc)) return;
     if (!known.has(pc)) {
-      const about = {streams: new Map(), due: false};
+      const about = {streams: new WeakMap(), due: false};
       known.set(pc, about);
       Reflect.apply(listen, pc, ["track", event => {
         const [stream] = event.streams;

@@ -2,6 +2,7 @@
 var truefeed = globalThis.truefeed ||= {};
 truefeed.watch ||= (() => {
   const PATIENCE = 1500;  // a name is waited for so long before a participant has a number, ms
+  const COPIES = 200;  // of tracks that are remembered, the newest
   const people = new Map();  // key -> Participant
   const tracks = new Map();  // id of a track -> key
   const copies = new Map();  // id of a copy -> id of the track
@@ -9,7 +10,10 @@ truefeed.watch ||= (() => {
   const top = window === window.top;
   let port = null, page = null, on = false, numbers = 0, total = 0, timer = 0;
 
-  const badges = new truefeed.Badges(find, () => send({off: true}), () => send({panel: true}));
+  const badges = new truefeed.Badges(find, () => send({off: true}), openPanel);
+
+  // Not by the port: a click counts as one only with a message of its own.
+  function openPanel() { chrome.runtime.sendMessage({panel: true}).catch(() => {}); }
 
   function find(id) {
     for (let hops = 0; hops < 5 && !tracks.has(id) && copies.has(id); hops++) id = copies.get(id);
@@ -29,11 +33,16 @@ truefeed.watch ||= (() => {
     if (data.question) ask(data);
     else if (data.person) arrived(data);
     else if (data.gone) left(data.gone);
-    else if (data.copy) copies.set(data.copy, data.of);
+    else if (data.copy) copied(data);
     else if (data.about && people.has(data.about)) {
       people.get(data.about).take(data);
       badges.tell(people.get(data.about));
     }
+  }
+
+  function copied({copy, of}) {
+    copies.set(copy, of);
+    if (copies.size > COPIES) copies.delete(copies.keys().next().value);
   }
 
   function arrived({person, video, audio}) {
@@ -52,7 +61,6 @@ truefeed.watch ||= (() => {
     if (!one || !on) return;
     one.name = named(one);
     if (!one.name && performance.now() < until) { setTimeout(naming, 200, key, until); return; }
-    one.numbered = !one.name;
     one.name ||= `participant ${++numbers}`;
     page.postMessage({publish: key, name: one.name});
     report();

@@ -23,7 +23,6 @@ function call(port) {
     if (message.question) answer(port, begin, message);
     else if (message.people) reported(port, message.tab ?? tab, message.people);
     else if (message.off) turn(false);
-    else if (message.panel && tab) chrome.sidePanel.open({tabId: tab}).catch(() => {});
   });
   port.onDisconnect.addListener(() => {
     leaveAll(begin);
@@ -141,6 +140,7 @@ async function show(port) {
 // ---- tabs that come, load and go
 
 chrome.runtime.onMessage.addListener((message, from, reply) => {
+  if (message.panel && from.tab) chrome.sidePanel.open({tabId: from.tab.id}).catch(() => {});
   if (!("hello" in message)) return undefined;
   settings().then(({on}) => {
     reply({on});
