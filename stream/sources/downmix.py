@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from av.audio.frame import AudioFrame
+from av.audio.frame import AudioFrame, format_dtypes
 
 from ..types import Floats
 
@@ -26,9 +26,13 @@ _SILENCE = 1e-9
 
 def channels(frame: AudioFrame) -> Floats:
     """Return decoded sound as (channels, n) float32, -1..1."""
-    data = frame.to_ndarray()
-    if not frame.format.is_planar:
-        data = data.reshape(-1, frame.layout.nb_channels).T
+    count, planar = frame.layout.nb_channels, frame.format.is_planar
+    # Not `frame.to_ndarray`: of eight channels PyAV finds nine planes, the last of which is no memory (a crash).
+    planes = frame.planes[: count if planar else 1]
+    each = frame.samples * (1 if planar else count)
+    data = np.stack([np.frombuffer(memoryview(plane), format_dtypes[frame.format.name], each) for plane in planes])
+    if not planar:
+        data = data.reshape(-1, count).T
     if data.dtype.kind == "u":
         return np.asarray(data, np.float32) / np.float32(128) - np.float32(1)
     if data.dtype.kind == "i":

@@ -169,10 +169,10 @@ class RtmpSource:
                     yield item
 
     def _turn(self, state: StreamState, detail: str, now: float) -> Generator[StateChange]:
-        """Yield a change of state, unless it is none."""
+        """Yield a change of state, unless it is none; every publisher's end is one."""
         if state == "online" and self._state == "ended":
             self.tally.reconnects += self._shown
-        if state != self._state:
+        if state != self._state or state == "ended":
             self._state = state
             self._shown = self._shown or state == "online"
             yield StateChange(state, detail, now)

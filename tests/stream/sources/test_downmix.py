@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
 import voices
+from media import ffmpeg
 from models import write_voice
 from truefeed.stream.cli import main
-from truefeed.stream.sources.downmix import Downmix
+from truefeed.stream.sources.downmix import Downmix, channels
 from truefeed.stream.types import Floats
 
 RATE = 16000
@@ -79,3 +81,18 @@ def test_a_scan_judges_a_voice_in_antiphase_as_it_judges_one_channel(
     assert main(words) == 0
     mono, anti = (json.loads(line) for line in capsys.readouterr().out.splitlines())
     assert anti["voice_probability"] == mono["voice_probability"] == pytest.approx(0.95, abs=0.01)
+
+
+@pytest.mark.parametrize("count", [1, 2, 6, 8])
+@pytest.mark.parametrize("codec", ["aac", "pcm_s16le"])
+def test_sound_of_so_many_channels_is_read(count: int, codec: str, tmp_path: Path) -> None:
+    path = tmp_path / ("sound.m4a" if codec == "aac" else "sound.wav")
+    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[count]
+    each = "|".join(f"c{i}={1 / (1 + i)}*c0" for i in range(count))
+    graph = f"sine=440:d=1:r=48000,pan={layout}|{each}"
+    ffmpeg("-f", "lavfi", "-i", graph, "-c:a", codec, path)
+    with av.open(str(path)) as container:
+        found = np.concatenate([channels(frame) for frame in container.decode(audio=0)], axis=1)
+    assert found.shape[0] == count
+    assert found.shape[1] == pytest.approx(48000, abs=3000)
+    assert found.std(axis=1).max() == pytest.approx(0.088, rel=0.1)
