@@ -75,9 +75,9 @@ class Progress:
             return
         if self._terminal and done < self._total:
             self._err.write(f"{head} done{self._pace()}")
-        elif self._now_and_then and time.monotonic() - self._said > _OFTEN:
+        elif self._now_and_then and time.monotonic() - self._said > _OFTEN and (pace := self._pace()):
             self._said = time.monotonic()
-            self._err.write(f"{head} done{self._pace()}\n")
+            self._err.write(f"{head} done{pace}\n")
         elif self._lines and report is not None and not earlier:
             self._err.write(f"{head} {text(report)}\n")
         self._err.flush()

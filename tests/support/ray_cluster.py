@@ -59,8 +59,17 @@ class RayCluster:
 
     def add(self) -> int:
         """Start a node more; return its number. Raises TimeoutError."""
-        self._start(f"--address={self._gcs}")
-        self._wait()
+        for attempt in range(_STARTS):
+            self._start(f"--address={self._gcs}")
+            try:
+                self._wait()
+                break
+            except TimeoutError:
+                if attempt == _STARTS - 1:
+                    raise
+                process = self.processes.pop()
+                process.kill()
+                process.wait()
         return len(self.processes) - 1
 
     def _wait(self) -> None:

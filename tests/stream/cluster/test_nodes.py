@@ -105,22 +105,6 @@ def test_a_driver_that_is_killed_goes_on_where_it_was(
     assert sorted(kept.read_text().splitlines()) == expected
 
 
-def test_of_a_node_that_is_killed_nothing_is_lost_or_doubled(
-    cluster: RayCluster, archive: Path, models: list[str], expected: list[str], tmp_path: Path
-) -> None:
-    kept = tmp_path / "results.jsonl"
-    with start(cluster, archive, models, kept) as running:
-        lines(running, 5)
-        _wait_for_a_process(cluster, 1)
-        assert kept.read_bytes().count(b"\n") < COUNT - 5
-        cluster.kill(1)
-        out, err = running.communicate(timeout=300)
-    cluster.add()
-    assert running.returncode == 1, err
-    assert len(out.splitlines()) == COUNT - 5
-    assert sorted(kept.read_text().splitlines()) == expected
-
-
 def test_a_process_that_is_killed_costs_no_file(
     cluster: RayCluster, archive: Path, models: list[str], expected: list[str], tmp_path: Path
 ) -> None:
@@ -135,4 +119,19 @@ def test_a_process_that_is_killed_costs_no_file(
                     one.kill()
         _, err = running.communicate(timeout=300)
     assert running.returncode == 1, err
+    assert sorted(kept.read_text().splitlines()) == expected
+
+
+def test_of_a_node_that_is_killed_nothing_is_lost_or_doubled(
+    cluster: RayCluster, archive: Path, models: list[str], expected: list[str], tmp_path: Path
+) -> None:
+    kept = tmp_path / "results.jsonl"
+    with start(cluster, archive, models, kept) as running:
+        lines(running, 5)
+        _wait_for_a_process(cluster, 1)
+        assert kept.read_bytes().count(b"\n") < COUNT - 5
+        cluster.kill(1)
+        out, err = running.communicate(timeout=300)
+    assert running.returncode == 1, err
+    assert len(out.splitlines()) == COUNT - 5
     assert sorted(kept.read_text().splitlines()) == expected
