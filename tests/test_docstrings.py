@@ -1,4 +1,4 @@
-"""Every public function on arrays names their shape in its docstring."""
+"""Every public function on arrays names their shape in its docstring, and every one on a time or a size its unit."""
 
 from __future__ import annotations
 
@@ -19,14 +19,9 @@ SHAPE = re.compile(
     r"|\b(?:[A-Z]\w?|\d+)(?:x(?:[A-Z]\w?|\d+))+\b"  # HxWx3, 2x3
     r"|\bany shape\b"
 )
-OPEN = {
-    "stream/scan/picture.py: unreadable",
-    "train/face/pair_bank.py: store",
-    "train/face/pair_bank.py: Bank.draw",
-    "train/face/reenact_targets.py: placed",
-    "train/face/reenact_targets.py: take",
-}
-"Those that name none yet: none is added."
+TIMES = {"t", "seconds", "duration", "timeout", "every", "rate", "size", "side"}
+"Parameters that are a time, a rate or a size, whose unit their function, or its class, has to name."
+UNIT = re.compile(r"\b(?:s|ms|seconds?|Hz|px|pixels|bytes|samples|kb/s|kbit/s|a second)\b")
 
 
 def trees() -> dict[str, ast.Module]:
@@ -86,8 +81,29 @@ def shapeless(modules: dict[str, ast.Module]) -> Iterator[str]:
             yield f"{path}: {owner.name + '.' if owner else ''}{function.name}"
 
 
+def unitless(modules: dict[str, ast.Module]) -> Iterator[str]:
+    """Yield `path: name` of each public function on one of TIMES of which neither it nor its class says the unit."""
+    for path, tree in modules.items():
+        for owner, function in public(tree.body):
+            own, given = ast.get_docstring(function) or "", [*function.args.args, *function.args.kwonlyargs]
+            said = own + ((ast.get_docstring(owner) or "") if owner else "")
+            numbers = [arg for arg in given if arg.arg in TIMES and words(arg.annotation) & {"int", "float"}]
+            if numbers and own and not own.startswith("See ") and not UNIT.search(said):
+                yield f"{path}: {owner.name + '.' if owner else ''}{function.name}"
+
+
+def test_public_functions_on_times_and_sizes_name_units() -> None:
+    assert list(unitless(trees())) == []
+
+
+@pytest.mark.parametrize(("said", "found"), [("Wait.", 1), ("Wait so long, s.", 0), ("See `Other.wait`.", 0)])
+def test_a_function_without_a_unit_is_found(said: str, found: int) -> None:
+    source = f'def wait(timeout: float | None = None) -> None:\n    """{said}"""\n'
+    assert len(list(unitless({"a.py": ast.parse(source)}))) == found
+
+
 def test_public_functions_on_arrays_name_shapes() -> None:
-    assert set(shapeless(trees())) - OPEN == set()
+    assert list(shapeless(trees())) == []
 
 
 @pytest.mark.parametrize("said", ["", '"""Scale it."""', '"""Scale it, px."""'])

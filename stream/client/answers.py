@@ -77,13 +77,13 @@ def _options(url: str, token: str | None, timeout: float) -> dict[str, Any]:
 
 
 def connect(url: str, token: str | None, timeout: float) -> httpx.Client:
-    """Return a connection that blocks. Raises MissingExtraError."""
+    """Return a connection that blocks, for timeout at most, s. Raises MissingExtraError."""
     client: httpx.Client = _httpx().Client(**_options(url, token, timeout))
     return client
 
 
 def connect_async(url: str, token: str | None, timeout: float) -> httpx.AsyncClient:
-    """Return a connection to be awaited. Raises MissingExtraError."""
+    """Return a connection to be awaited, for timeout at most, s. Raises MissingExtraError."""
     client: httpx.AsyncClient = _httpx().AsyncClient(**_options(url, token, timeout))
     return client
 

@@ -59,7 +59,7 @@ class Host:
         self._worker.ask({**task, "folder": str(self._at("x").parent)})
 
     def line(self, seconds: float) -> dict[str, Any] | None:
-        """Return the next line of the process. Raises WorkerEndedError."""
+        """Return the next line of the process, waiting so many seconds at most. Raises WorkerEndedError."""
         return self._worker.line(seconds)
 
     def files(self) -> list[str]:
@@ -94,7 +94,7 @@ class RemoteWorker:
         self._call("ask", {key: value for key, value in task.items() if key != "folder"})
 
     def line(self, timeout: float) -> dict[str, Any] | None:
-        """Return the next line; None where none came in time.
+        """Return the next line; None where none came within timeout, s.
 
         Raises:
             WorkerEndedError: the file ended the process.

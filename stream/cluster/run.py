@@ -36,7 +36,7 @@ class Pass(Protocol):
         """Begin."""
 
     def take(self, seconds: float) -> list[Answer] | None:
-        """Return what has come."""
+        """Return what has come within so many seconds."""
 
     def stop(self) -> None:
         """Let it end."""
@@ -66,7 +66,7 @@ class Run:
         threading.Thread(target=self._work, name="truefeed-run", daemon=True).start()
 
     def take(self, seconds: float) -> list[Answer] | None:
-        """Return what has come, after waiting for something to come; None once all is there.
+        """Return what has come, after waiting for something to come, so many seconds at most; None once all is there.
 
         Raises:
             Exception: whatever ended the pass before its time.

@@ -58,7 +58,7 @@ class Setup:
 
 
 def setup(job: Job, seconds: float) -> Setup:
-    """Read the files that a job names.
+    """Read the files that a job names; a file that takes more than so many seconds is given up.
 
     Raises:
         ConfigError: one of them is not there, or heat maps are asked for: these are drawn where the files are judged.

@@ -105,7 +105,7 @@ def crop(image: Image, points: Floats, size: int, scale: float) -> Image:
 
 
 def crop_inside(image: Image, points: Floats, size: int, scale: float) -> Image:
-    """Cut the upright face as crop does, (size, size, 3), but within the picture: shifted, and smaller where too large.
+    """Cut the upright face as crop does, (size, size, 3), but within the picture: shifted, or fewer px where too large.
 
     A tilted crop as large as the picture still reaches over its corners.
     """

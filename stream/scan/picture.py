@@ -55,7 +55,7 @@ def read_picture(path: Path) -> Image:
 
 
 def unreadable(path: Path, image: Image) -> float | None:
-    """Return the share of a JPEG that is not there, 0..1, given what was decoded; None where nothing is missing."""
+    """Return the share of a JPEG that is not there, 0..1; None where nothing is missing. What was decoded is HxWx3."""
     with path.open("rb") as file:
         if file.read(3) != b"\xff\xd8\xff":
             return None

@@ -75,7 +75,7 @@ class WorkerProcess:
             self._process.stdin.flush()
 
     def line(self, timeout: float) -> dict[str, Any] | None:
-        """Return the next line; None where none came in time. Raises WorkerEndedError."""
+        """Return the next line; None where none came within timeout, s. Raises WorkerEndedError."""
         try:
             found = self._lines.get(timeout=timeout)
         except queue.Empty:

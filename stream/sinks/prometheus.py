@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import accumulate
 from typing import Any, get_args
 
@@ -22,6 +20,7 @@ from ..errors import ConfigError
 from ..redaction import encodable, redact
 from ..types import Alert, Frame, StateChange, StreamState, Verdict
 from .base import Sink
+from .prometheus_server import FiguresServer
 
 _BUCKETS = (0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 "Upper bounds of the latency histogram, s."
@@ -71,7 +70,7 @@ class Metrics(Sink, Collector):
         self._registry.register(self)
         self._lock = threading.Lock()
         try:
-            self._server = _Server(("127.0.0.1", port), self)
+            self._server = FiguresServer(("127.0.0.1", port), self)
         except OSError as error:
             raise ConfigError(f"--metrics-port {port}: {error.strerror or error}") from None
         self.port: int = self._server.server_address[1]
@@ -201,44 +200,3 @@ def _latency(lines: Sequence[tuple[str, _Line]]) -> Metric:
     for source, line in lines:
         family.add_metric((source,), list(zip(bounds, accumulate(line.buckets), strict=True)), line.latency)
     return family
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, address: tuple[str, int], metrics: Metrics) -> None:
-        self.metrics = metrics
-        super().__init__(address, _Handler)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server_version, sys_version = "truefeed", ""
-    timeout = 10
-
-    def do_GET(self) -> None:
-        assert isinstance(self.server, _Server)
-        metrics = self.server.metrics
-        path = self.path.partition("?")[0]
-        if path == "/metrics":
-            self._answer(200, *metrics.text(self.headers.get("Accept", "")))
-        elif path == "/healthz":
-            self._answer(200, b"ok\n", "text/plain; charset=utf-8")
-        elif path == "/readyz":
-            ready, states = metrics.ready()
-            body = json.dumps({"ready": ready, "streams": states}, ensure_ascii=False) + "\n"
-            self._answer(200 if ready else 503, encodable(body).encode(), "application/json")
-        else:
-            self._answer(404, b"there are /metrics, /healthz and /readyz\n", "text/plain; charset=utf-8")
-
-    do_HEAD = do_GET  # noqa: N815
-
-    def _answer(self, code: int, body: bytes, kind: str) -> None:
-        self.send_response(code)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing: a line a scrape is noise."""

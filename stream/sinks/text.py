@@ -26,7 +26,7 @@ def percent(probability: float | None) -> str:
 
 
 def clock(t: float) -> str:
-    """Return a media time as `01:02.3` or `1:01:02.3`."""
+    """Return a media time, s, as `01:02.3` or `1:01:02.3`."""
     tenths = round(abs(t) * 10)
     minutes, rest = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)

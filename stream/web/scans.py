@@ -43,7 +43,7 @@ class Scans:
         return self._folder / key
 
     def add(self, name: str, origin: str, owner: str, keep_days: float, size: int | None) -> str:
-        """Make a job that is not queued yet (its media are still to come); return its key."""
+        """Make a job that is not queued yet (its media, of size bytes, are still to come); return its key."""
         key = secrets.token_hex(8)
         self.folder(key).mkdir(parents=True, mode=0o700)
         self._database.run(
@@ -53,7 +53,7 @@ class Scans:
         return key
 
     def queue(self, key: str, media: str | None, size: int | None = None) -> None:
-        """Let a job wait for a worker; media is a file name in its folder, None where it is still to be fetched."""
+        """Let a job wait for a worker; media, of size bytes, is a name in its folder; None: still to be fetched."""
         self._database.run(
             "UPDATE scans SET state='queued', media=?, size=coalesce(?, size) WHERE id=?", media, size, key
         )

@@ -32,7 +32,7 @@ class Uploads:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def begin(self, name: str, size: int, owner: str, keep_days: float) -> str:
-        """Expect a file; return its key. Raises Problem where it is too large or too much is under way."""
+        """Expect a file of size bytes; return its key. Raises Problem where it or all that is under way is too much."""
         check_size(size, self._limits)
         self.forget(time.time() - self._limits.upload_hours * 3600)
         open_now = self._database.row("SELECT count(*), coalesce(sum(size), 0) FROM uploads WHERE scan IS NULL")
@@ -113,13 +113,13 @@ def media_name(name: str) -> str:
 
 
 def check_size(size: int | None, limits: Limits) -> None:
-    """Raise Problem where a file is larger than allowed."""
+    """Raise Problem where a file of size bytes is larger than allowed."""
     if size is not None and size > limits.file_bytes:
         raise Problem(413, "too-large", f"the file is larger than the {limits.file_bytes / 1e9:.1f} GB allowed")
 
 
 def check_room(folder: Path, size: int) -> None:
-    """Raise Problem where the disk would be full."""
+    """Raise Problem where size bytes more would fill the disk."""
     import shutil
 
     if shutil.disk_usage(folder).free < size + (64 << 20):

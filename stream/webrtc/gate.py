@@ -42,7 +42,7 @@ class Gate(queue.Queue[Any]):
             self.waiting = True
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Take (codec, frame) from the jitter buffer, or None for the end."""
+        """Take (codec, frame) from the jitter buffer, or None for the end; wait for room for timeout at most, s."""
         if item is None:
             super().put(item)
             return

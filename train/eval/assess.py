@@ -244,7 +244,7 @@ def _after(scored: Sequence[Case], seconds: float, rounds: int) -> dict[str, Any
 
 
 def duration(seconds: float) -> str:
-    """Name one of SECONDS."""
+    """Name one of SECONDS, s."""
     return f"{seconds:g} s" if seconds else "one frame"
 
 

@@ -43,7 +43,7 @@ class Clips:
             return cls(*(file[k] for k in ("png", "clip", "label", "method", "target", "time")))
 
     def crops(self, rows: npt.NDArray[np.integer], size: int, scale: float) -> Floats:
-        """(n, 3, size, size), normalised."""
+        """(n, 3, size, size), size in px, normalised."""
         out = np.empty((len(rows), size, size, 3), np.uint8)
         for i, row in enumerate(rows):
             image = np.asarray(cv2.imdecode(self.png[row], cv2.IMREAD_COLOR), np.uint8)
@@ -53,7 +53,7 @@ class Clips:
 
 
 def embed(model: nn.Module, clips: Clips, rows: npt.NDArray[np.integer], size: int, scale: float) -> Floats:
-    """(n, D) embeddings of the rows, the last column the frame logit."""
+    """(n, D) embeddings of the rows, from crops of size px; the last column is the frame logit."""
     model.eval()
     device = next(model.parameters()).device
     out = []

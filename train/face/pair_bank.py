@@ -68,7 +68,7 @@ def _write(number: int) -> None:
 
 
 def store(path: Path, array: npt.NDArray[Any]) -> None:
-    """Write at once or not at all: a training may be reading."""
+    """Write an array of any shape at once or not at all: a training may be reading."""
     with replacing(path) as part:
         np.save(part, array)
 
@@ -120,6 +120,7 @@ class Bank(IterableDataset[tuple[Tensor, ...]]):
             yield torch.from_numpy(crops), torch.from_numpy(both)
 
     def draw(self, files: list[Path], rng: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """Return a batch of pairs, (B, 2, 3, S, S) RGB, and the masks of their fakes, (B, m, m)."""
         spread = max(_SPREAD, -(-self.batch // _CHUNK))
         counts = np.diff(np.linspace(0, self.batch, spread + 1).astype(int))
         crops, masks = map(np.concatenate, zip(*(self._some(files, int(n), rng) for n in counts), strict=True))

@@ -85,11 +85,12 @@ def _face(row: int) -> tuple[Image, Floats]:
 
 
 def placed(side: int) -> Floats:
-    """The matrix from a stored crop of so many px to a rendered picture."""
+    """Return the matrix, 2x3, from a stored crop of so many px to a rendered picture."""
     return recut(side, SIZE, SCALE)
 
 
 def take(image: Image, matrix: Floats) -> Image:
+    """Return what a matrix, 2x3, takes of HxWx3 to a rendered picture, (SIZE, SIZE, 3)."""
     return np.asarray(cv2.warpAffine(image, matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
