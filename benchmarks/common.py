@@ -24,7 +24,7 @@ import numpy as np
 import psutil
 from skimage import data
 from truefeed.stream.config.settings import StreamSettings
-from truefeed.stream.live.pipeline import Line
+from truefeed.stream.live.pipeline import Pipeline
 from truefeed.stream.open import open_source
 from truefeed.stream.scoring.alarm import Alarm
 from truefeed.stream.scoring.alarm_settings import alarm_settings
@@ -176,13 +176,13 @@ class Ages(Sink):
 
 def line_for(
     name: str, url: str, models: Models, sink: Sink, wake: threading.Event, options: SourceOptions | None = None
-) -> Line:
+) -> Pipeline:
     """Make a line just as `truefeed watch` does."""
     capture = Capture(open_source(url, options or SourceOptions()), wake=wake)
-    return Line(name, capture, models, Alarm(alarm_settings(models.face_window, StreamSettings(url))), sink)
+    return Pipeline(name, capture, models, Alarm(alarm_settings(models.face_window, StreamSettings(url))), sink)
 
 
-def turn(lines: Sequence[Line], seconds: float, wake: threading.Event, every_second: Callable[[], None]) -> None:
+def turn(lines: Sequence[Pipeline], seconds: float, wake: threading.Event, every_second: Callable[[], None]) -> None:
     """Turn the lines for so long, as the watch loop does, and then return without closing them."""
     begin = beat = time.monotonic()
     while (now := time.monotonic()) - begin < seconds:
@@ -198,7 +198,7 @@ def turn(lines: Sequence[Line], seconds: float, wake: threading.Event, every_sec
                 raise SystemExit(f"{line.name} ended: {line.error}")
 
 
-def close(lines: Sequence[Line]) -> None:
+def close(lines: Sequence[Pipeline]) -> None:
     """End the lines, as the watch loop does."""
     for line in lines:
         line.finish()

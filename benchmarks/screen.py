@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 from common import ROOT, arguments, close, line_for, percentile, table, turn, verdict_rows
-from truefeed.stream.live.pipeline import Line
+from truefeed.stream.live.pipeline import Pipeline
 from truefeed.stream.scoring.models import Models
 from truefeed.stream.scoring.observer import Observer, Sight
 from truefeed.stream.sinks.base import Sink
@@ -121,7 +121,7 @@ def gallery(seconds: float, models: Models) -> None:
 
 def measure(
     seconds: float, models: Models, sink: Sink, observer: Observer | None = None
-) -> tuple[Line, dict[str, float]]:
+) -> tuple[Pipeline, dict[str, float]]:
     """Watch the screen for so long; return the line, ended, and the cores that each process kept busy."""
     wake = threading.Event()
     line = line_for("screen", "screen", models, sink, wake, SourceOptions(audio=False))

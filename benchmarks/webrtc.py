@@ -24,7 +24,7 @@ from typing import Any
 import av
 from common import Usage, arguments, clip, close, percentile, read_stamp, table, turn, verdict_rows
 from truefeed.stream.config.settings import StreamSettings
-from truefeed.stream.live.pipeline import Line
+from truefeed.stream.live.pipeline import Pipeline
 from truefeed.stream.scoring.alarm import Alarm
 from truefeed.stream.scoring.alarm_settings import alarm_settings
 from truefeed.stream.scoring.models import Models
@@ -108,7 +108,7 @@ def call(plan: Plan, models: Models, seconds: float) -> tuple[dict[str, Seen], U
     seen = {name: Seen(plan.fps) for name in plan.names}
     server = CallServer(SourceOptions(stall=15.0), port=0)
     server.start(wake)
-    lines: list[Line] = []
+    lines: list[Pipeline] = []
     try:
         with publishing(plan, server.url.removesuffix("/call") + "/whip", seen):
             lines = _arrived(server, models, seen, wake)
@@ -130,9 +130,9 @@ def call(plan: Plan, models: Models, seconds: float) -> tuple[dict[str, Seen], U
     return seen, usage, dropped
 
 
-def _arrived(server: CallServer, models: Models, seen: Mapping[str, Seen], wake: threading.Event) -> list[Line]:
+def _arrived(server: CallServer, models: Models, seen: Mapping[str, Seen], wake: threading.Event) -> list[Pipeline]:
     """Wait for everybody, and make their lines just as `truefeed serve` does."""
-    lines: list[Line] = []
+    lines: list[Pipeline] = []
     over = time.monotonic() + 60
     while len(lines) < len(seen):
         if time.monotonic() > over:
@@ -143,7 +143,7 @@ def _arrived(server: CallServer, models: Models, seen: Mapping[str, Seen], wake:
             assert server.sink is not None
             sinks = Sinks([seen[name], server.sink], sys.stderr)
             alarm = Alarm(alarm_settings(models.face_window, StreamSettings("call")))
-            lines.append(Line(f"call#{name}", Capture(source, wake=wake), models, alarm, sinks, participant=name))
+            lines.append(Pipeline(f"call#{name}", Capture(source, wake=wake), models, alarm, sinks, participant=name))
             lines[-1].start()
     return lines
 

@@ -16,7 +16,7 @@ from ..config.settings import StreamSettings, WatchSettings
 from ..errors import SourceError
 from ..live.outputs import Outputs
 from ..live.room import Room
-from ..live.supervisor import Desk, free, public
+from ..live.supervisor import Supervisor, free, public
 from ..open import open_room, open_source
 from ..scoring.models import Models
 from ..signals import Interrupt
@@ -55,18 +55,18 @@ def watch(
         models = Models.load(
             settings.engine, settings.faces, face_model=settings.model, voice_model=settings.voice_model
         )
-        desk = Desk(settings, outputs, models)
+        supervisor = Supervisor(settings, outputs, models)
         try:
             for name, source, stream in opened:
-                desk.add(name, source, stream)
+                supervisor.add(name, source, stream)
             for room, stream in entered:
-                desk.enter(room, stream)
-            desk.turn(interrupt)
+                supervisor.enter(room, stream)
+            supervisor.turn(interrupt)
         finally:
-            desk.close()
-    if settings.fail_on_alert and desk.alerts:
+            supervisor.close()
+    if settings.fail_on_alert and supervisor.alerts:
         return 3
-    return 1 if failed or desk.failed or outputs.lost else 0
+    return 1 if failed or supervisor.failed or outputs.lost else 0
 
 
 _Opened = tuple[str, Source, StreamSettings]

@@ -16,7 +16,7 @@ from ..redaction import public_name, redact
 from ..scoring.alarm_settings import AlarmSettings
 from ..scoring.models import Models, card_of
 from ..sinks.base import NOTHING, Sink, Sinks
-from ..sinks.console import Human
+from ..sinks.console import Console
 from ..sinks.display import Window, check_display
 from ..sinks.evidence import Evidence
 from ..sinks.jsonl import JsonLines
@@ -72,9 +72,9 @@ class Outputs:
         if settings.json:
             self._shared.append(Queued(JsonLines(self._out), self._lines))
         if settings.verbosity < 0:
-            self._shared.append(_Quiet(err))
+            self._shared.append(_AlertsOnly(err))
         elif settings.verbosity > 0 or not settings.json:
-            self._shared.append(Human(err, every=0.0 if settings.verbosity > 0 else 1.0))
+            self._shared.append(Console(err, every=0.0 if settings.verbosity > 0 else 1.0))
         if settings.webhook is not None:
             self._shared.append(Webhook(settings.webhook, err))
         if settings.metrics_port is not None:
@@ -188,7 +188,7 @@ class Outputs:
         """Tell that a source could not even be tried; whoever reads the events finds its summary too."""
         self.failed(name, error)
         for sink in self._shared:
-            if not isinstance(sink, Human):
+            if not isinstance(sink, Console):
                 sink.summary(name, dict(NOTHING))
 
     def failed(self, name: str, error: Exception) -> None:
@@ -197,11 +197,11 @@ class Outputs:
         self._err.write(f"truefeed: {text}\n")
         self._err.flush()
         for sink in (*self._shared, *([self._window] if self._window else [])):
-            if not isinstance(sink, Human):  # a person has just read it
+            if not isinstance(sink, Console):  # a person has just read it
                 sink.state(name, StateChange("ended", text))
 
 
-class _Quiet(Human):
+class _AlertsOnly(Console):
     """Alerts and nothing else."""
 
     def state(self, source: str, change: StateChange) -> None:

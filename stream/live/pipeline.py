@@ -31,7 +31,7 @@ STATS_EVERY = 5.0
 "Figures of a WebRTC connection are told so often, s."
 
 
-class Line:
+class Pipeline:
     """Captures one source, judges what comes and hands it to the sinks. Not thread-safe; `step` does not wait."""
 
     def __init__(

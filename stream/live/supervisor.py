@@ -17,14 +17,14 @@ from ..sinks.base import Sink
 from ..sources import Source
 from ..sources.capture import PREROLL, Capture
 from .outputs import Outputs
-from .pipeline import Line
+from .pipeline import Pipeline
 from .room import Room
 
 _PATIENCE = 0.1
 "Longest sleep of the loop, s: how late a signal or a closed window may be noticed."
 
 
-class Desk:
+class Supervisor:
     """Turns all lines in the thread of its caller, one picture each, so that none starves.
 
     Args:
@@ -36,7 +36,7 @@ class Desk:
     def __init__(self, settings: WatchSettings, outputs: Outputs, models: Models) -> None:
         self._settings, self._outputs, self._models = settings, outputs, models
         self._wake = threading.Event()
-        self._lines: list[tuple[Line, Sink]] = []
+        self._lines: list[tuple[Pipeline, Sink]] = []
         self._rooms: list[tuple[Room, StreamSettings]] = []
         self.alerts = 0
         "Raised by lines that are gone."
@@ -50,14 +50,14 @@ class Desk:
         stream: StreamSettings,
         participant: str | None = None,
         results: Sink | None = None,
-    ) -> Line:
+    ) -> Pipeline:
         """Make the line of a source; it is not started. Raises ConfigError where its files can't be written."""
         alarm = alarm_settings(self._models.face_window, stream)
         voice = alarm_settings(self._models.voice, stream) if self._models.voice is not None else None
         kept = (stream.evidence or self._settings.evidence) is not None
         capture = Capture(source, preroll=PREROLL if kept else 0.0, wake=self._wake)
         sink = self._outputs.sink(name, stream, self._models, alarm, capture, results)
-        line = Line(
+        line = Pipeline(
             name,
             capture,
             self._models,
@@ -100,7 +100,7 @@ class Desk:
                 self._wake.wait(_PATIENCE)
             self._outputs.idle()
 
-    def _asked_for(self) -> Sequence[Line]:
+    def _asked_for(self) -> Sequence[Pipeline]:
         return [line for line, _ in self._lines if line.participant is None and not line.ended]
 
     def _round(self) -> bool:
@@ -117,7 +117,7 @@ class Desk:
                     self._dismiss(line, sink)
         return busy
 
-    def _dismiss(self, line: Line, sink: Sink) -> None:
+    def _dismiss(self, line: Pipeline, sink: Sink) -> None:
         """A participant has left: keep the sums, free the rest."""
         line.capture.stop()
         self._lines.remove((line, sink))

@@ -25,7 +25,7 @@ from .fusion import VOICE_AGE, fuse
 from .models import Models
 from .observer import Observer, Sight
 from .sampling import Schedule
-from .smoothing import MEMORY, Belief
+from .smoothing import MEMORY, Smoothing
 from .summary import Summary, VoiceRecord, summarize
 from .synthetic_scorer import StillScorer, Synthesis
 from .window import FaceWindow
@@ -55,7 +55,7 @@ class _Subject:
     """What is known of one face."""
 
     window: FaceWindow
-    belief: Belief
+    smoothing: Smoothing
     seen: float
     scored: float = float("-inf")
     watched: float = float("-inf")
@@ -121,7 +121,7 @@ class Analyzer:
         self._recent.push(frame.t, frame.image)
         verdict = self._judge(frame, bitrate_kbps) if self._schedule.due(frame.t) else None
         faces = verdict.faces if verdict is not None else ()
-        self._observer.frame(frame, verdict, {face.id: self._subjects[face.id].belief.logit for face in faces})
+        self._observer.frame(frame, verdict, {face.id: self._subjects[face.id].smoothing.logit for face in faces})
         return verdict
 
     def _judge(self, frame: Frame, bitrate_kbps: float | None) -> Verdict:
@@ -241,7 +241,7 @@ class Analyzer:
         for track in tracks:
             if track.id not in self._subjects:
                 window = FaceWindow(card.window, card.input_size[0])
-                self._subjects[track.id] = _Subject(window, Belief(self.settings.memory), frame.t)
+                self._subjects[track.id] = _Subject(window, Smoothing(self.settings.memory), frame.t)
             self._subjects[track.id].seen = frame.t
         self._subjects = {i: s for i, s in self._subjects.items() if frame.t - s.seen <= 5.0}
         # The longest unscored first, so that many faces take turns.
@@ -262,7 +262,7 @@ class Analyzer:
         for track, logit, why in zip(turn, logits, doubts, strict=True):
             subject = self._subjects[track.id]
             subject.scored = frame.t
-            weight = subject.belief.add(frame.t, float(logit), why)
+            weight = subject.smoothing.add(frame.t, float(logit), why)
             if self.settings.history:
                 self._history.add(frame.t, track.id, float(logit), weight, why)
 
@@ -281,8 +281,8 @@ class Analyzer:
         return rows
 
     def _verdict(self, track: Track) -> FaceVerdict:
-        belief = self._subjects[track.id].belief
-        fake = None if belief.logit is None else self._scorer.probability(belief.logit)
-        status, why = judge(fake, belief.reasons(self._limits), *self._thresholds)
+        smoothing = self._subjects[track.id].smoothing
+        fake = None if smoothing.logit is None else self._scorer.probability(smoothing.logit)
+        status, why = judge(fake, smoothing.reasons(self._limits), *self._thresholds)
         left, top, right, bottom = (round(float(v), 1) for v in track.face.box)
         return FaceVerdict(track.id, fake, status, why, (left, top, right, bottom))

@@ -15,7 +15,7 @@ _RECENT = 1.0
 _LONGEST = 0.25
 
 
-class Belief:
+class Smoothing:
     """The score of one face, smoothed over media time, and the reasons to doubt it.
 
     The score is the mean of the window logits, each weighted by exp(-age / MEMORY), by the time it stood for and by how

@@ -15,7 +15,7 @@ from .text import clock, percent, words
 _COLOURS = {"fake": "31;1", "uncertain": "33", "real": "32", "stalled": "33", "retrying": "33", "online": "32"}
 
 
-class Human(Sink):
+class Console(Sink):
     """Writes a line a second at most over all sources, and alerts and changes of state at once."""
 
     def __init__(

@@ -41,7 +41,7 @@ class Entry:
     "Pictures are missing before this one."
 
 
-class Inbox:
+class FrameQueue:
     """A bounded queue of decoded frames; a full one drops its oldest of that kind and counts it."""
 
     def __init__(self) -> None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..errors import MissingExtraError
 from ..sources.base import Tally
-from .frame_queue import Entry, Inbox
+from .frame_queue import Entry, FrameQueue
 
 if TYPE_CHECKING:
     from livekit import rtc as rtc
@@ -40,7 +40,7 @@ class Feed:
     """One participant: what `Peer` is for the other ways in. For the event loop, but for `inbox` and `report`."""
 
     def __init__(self, tally: Tally) -> None:
-        self.inbox = Inbox()
+        self.inbox = FrameQueue()
         self.tally = tally
         self.heard: float | None = time.monotonic()  # the server told of it; who has all muted lives too
         self.connected = True

@@ -11,7 +11,7 @@ from ..sources.base import Tally
 from .aiortc_hooks import chosen_path, connections
 from .avsync import Clock
 from .deps import MediaStreamError, aiortc
-from .frame_queue import Inbox
+from .frame_queue import FrameQueue
 from .ice import widen
 from .track import Receiver
 
@@ -27,7 +27,7 @@ class Peer:
 
     def __init__(self, configuration: aiortc.RTCConfiguration, tally: Tally, *, packets: bool = False) -> None:
         self.pc = aiortc.RTCPeerConnection(configuration)
-        self.inbox = Inbox()
+        self.inbox = FrameQueue()
         self.tally = tally
         self.channels: list[aiortc.RTCDataChannel] = []
         self.created = time.monotonic()

@@ -17,7 +17,7 @@ from ..sources.downmix import Downmix
 from ..sources.reconnect import TICK, StalledError
 from ..sources.timestamps import Timeline
 from ..types import AudioChunk, Frame, StateChange
-from .frame_queue import Entry, Inbox
+from .frame_queue import Entry, FrameQueue
 from .recorder import Tape
 
 CONNECTING = 15.0
@@ -29,7 +29,7 @@ _FIRST = 5.0
 class Feed(Protocol):
     """A participant's connection, as far as reading it is concerned: a `Peer`, or what an SDK makes of one."""
 
-    inbox: Inbox
+    inbox: FrameQueue
 
     @property
     def heard(self) -> float | None:

@@ -10,7 +10,7 @@ from ..sources.base import Tally
 from .aiortc_hooks import attach, codec_of, overhear, request_keyframe, request_packets
 from .avsync import Clock
 from .deps import RtcpByePacket, RtcpSrPacket, StreamStatistics, aiortc
-from .frame_queue import Entry, Inbox
+from .frame_queue import Entry, FrameQueue
 from .recorder import KEYFRAME_EVERY, Coded
 
 _TICK = 0.1
@@ -31,7 +31,7 @@ class Receiver:
     """
 
     def __init__(
-        self, receiver: aiortc.RTCRtpReceiver, kind: str, clock: Clock, tally: Tally, tape: Inbox | None = None
+        self, receiver: aiortc.RTCRtpReceiver, kind: str, clock: Clock, tally: Tally, tape: FrameQueue | None = None
     ) -> None:
         self.heard: float | None = None
         self._receiver, self._kind, self._clock, self._tally = receiver, kind, clock, tally

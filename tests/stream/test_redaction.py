@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from truefeed.stream.open import open_source
 from truefeed.stream.redaction import HIDDEN, displayable, public_host, public_name, public_server, redact
-from truefeed.stream.sinks.console import Human
+from truefeed.stream.sinks.console import Console
 from truefeed.stream.sinks.evidence import Evidence
 from truefeed.stream.sinks.jsonl import JsonLines, dumps
 from truefeed.stream.sinks.overlay import Overlay
@@ -131,7 +131,7 @@ def test_no_way_out_shows_it(tmp_path_factory: pytest.TempPathFactory, url: str)
     lines, words = io.StringIO(), io.StringIO()
     picture = Frame(np.full((180, 320, 3), 90, np.uint8), 1.0, time.monotonic())
     evidence = Evidence(folder, url)
-    for sink in (JsonLines(lines), Human(words), evidence):
+    for sink in (JsonLines(lines), Console(words), evidence):
         sink.state(url, change)
         sink.verdict(verdict, picture)
         sink.alert(evidence.keep(Alert(url, True, "stream", 0.95, 1.0)))

@@ -7,7 +7,7 @@ import pytest
 from truefeed.stream.faces.quality import Limits
 from truefeed.stream.scoring.aggregate import History
 from truefeed.stream.scoring.sampling import Schedule
-from truefeed.stream.scoring.smoothing import Belief
+from truefeed.stream.scoring.smoothing import Smoothing
 from truefeed.stream.scoring.window import FaceWindow, pack
 from truefeed.stream.types import Floats, Window
 
@@ -82,7 +82,7 @@ def test_schedule_does_not_catch_up_after_a_hole() -> None:
 
 
 def test_belief_is_the_mean_and_long_evidence_outlives_one_wild_frame() -> None:
-    belief = Belief()
+    belief = Smoothing()
     assert belief.logit is None
     for step in range(160):
         belief.add(step / 16, -2.0 if step % 2 else -4.0)
@@ -93,7 +93,7 @@ def test_belief_is_the_mean_and_long_evidence_outlives_one_wild_frame() -> None:
 
 
 def test_belief_turns_within_the_time_its_memory_says() -> None:
-    belief = Belief(memory=4.0)
+    belief = Smoothing(memory=4.0)
     for step in range(320):
         belief.add(step / 16, -4.0)
     turned = next(step for step in range(320) if (belief.add(20 + step / 16, 4.0), belief.logit or 0)[1] > 0)
@@ -103,7 +103,7 @@ def test_belief_turns_within_the_time_its_memory_says() -> None:
 def test_belief_does_not_depend_on_the_frame_rate() -> None:
     beliefs = []
     for rate in (8, 16):
-        belief = Belief()
+        belief = Smoothing()
         for step in range(10 * rate):
             belief.add(step / rate, math.sin(step / rate))
         beliefs.append(belief.logit)
@@ -111,7 +111,7 @@ def test_belief_does_not_depend_on_the_frame_rate() -> None:
 
 
 def test_belief_says_too_short_until_there_is_enough() -> None:
-    belief, limits = Belief(), Limits()
+    belief, limits = Smoothing(), Limits()
     told = []
     for step in range(32):
         belief.add(step / 16, 1.0)
@@ -121,7 +121,7 @@ def test_belief_says_too_short_until_there_is_enough() -> None:
 
 
 def test_poor_frames_weigh_little_and_their_reason_is_told_while_it_lasts() -> None:
-    belief, limits = Belief(), Limits()
+    belief, limits = Smoothing(), Limits()
     for step in range(32):
         belief.add(step / 16, -3.0)
     for step in range(32, 36):
@@ -138,7 +138,7 @@ def test_poor_frames_weigh_little_and_their_reason_is_told_while_it_lasts() -> N
 
 
 def test_belief_of_poor_frames_only_still_has_a_score() -> None:
-    belief = Belief()
+    belief = Smoothing()
     for step in range(32):
         belief.add(step / 16, 2.0, ("face-too-small",))
     assert belief.logit == pytest.approx(2.0)

@@ -33,7 +33,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from truefeed.stream.errors import ConfigError
 from truefeed.stream.scoring.models import Models
 from truefeed.stream.sinks.base import Sink, Sinks
-from truefeed.stream.sinks.console import Human
+from truefeed.stream.sinks.console import Console
 from truefeed.stream.sinks.evidence import Evidence
 from truefeed.stream.sinks.jsonl import JsonLines, dumps
 from truefeed.stream.sinks.prometheus import Metrics
@@ -138,7 +138,7 @@ def test_a_reader_that_goes_away_is_a_quiet_end() -> None:
 
 def test_a_line_a_second_and_alerts_at_once() -> None:
     out, now = io.StringIO(), Clock()
-    sink = Human(out, clock=now)
+    sink = Console(out, clock=now)
     for i in range(50):
         now.now = 100 + i / 10
         sink.verdict(replace(VERDICT, t=i / 10), None)
@@ -155,7 +155,7 @@ def test_a_line_a_second_and_alerts_at_once() -> None:
 
 def test_many_sources_share_the_lines() -> None:
     out, now = io.StringIO(), Clock()
-    sink = Human(out, clock=now)
+    sink = Console(out, clock=now)
     for i in range(240):
         now.now = 100 + i / 10
         for number in range(4):
@@ -167,7 +167,7 @@ def test_many_sources_share_the_lines() -> None:
 
 def test_those_who_have_left_take_no_lines() -> None:
     out, now = io.StringIO(), Clock()
-    sink = Human(out, clock=now)
+    sink = Console(out, clock=now)
     for number in range(20):
         sink.verdict(replace(VERDICT, source=f"guest{number}"), None)
         sink.summary(f"guest{number}", {})
@@ -180,14 +180,14 @@ def test_those_who_have_left_take_no_lines() -> None:
 
 def test_an_alert_that_ends_with_its_source_is_not_called_genuine() -> None:
     out = io.StringIO()
-    Human(out).alert(replace(DOWN, detail="the source has ended"))
+    Console(out).alert(replace(DOWN, detail="the source has ended"))
     assert "over: the source has ended" in out.getvalue()
     assert "no longer looks fake" not in out.getvalue()
 
 
 def test_a_line_says_what_is_known_in_words() -> None:
     out = io.StringIO()
-    sink = Human(out, every=0)
+    sink = Console(out, every=0)
     sink.state("cam", StateChange("stalled", "no frame for 3.0 s"))
     sink.verdict(NOTHING, None)
     sink.verdict(replace(NOTHING, reasons=("face-too-small",), faces=(FACE,)), None)
@@ -204,7 +204,7 @@ def test_a_line_says_what_is_known_in_words() -> None:
 def test_colour_is_for_terminals_only(monkeypatch: pytest.MonkeyPatch) -> None:
     def line() -> str:
         out = Terminal()
-        Human(out).alert(UP)
+        Console(out).alert(UP)
         return out.getvalue()
 
     monkeypatch.delenv("NO_COLOR", raising=False)
@@ -685,7 +685,7 @@ def test_words_for_a_reader_that_sleeps_delay_nothing() -> None:
         with os.fdopen(write, "w") as err:
             words = QueuedText(err, limit=50)
             words.queue.waits = False
-            human = Human(cast(TextIO, words), every=0.0)
+            human = Console(cast(TextIO, words), every=0.0)
             for number in range(500):
                 human.verdict(replace(VERDICT, t=float(number)), None)
             assert words.queue.failed > 0
@@ -701,7 +701,7 @@ def test_words_that_nobody_reads_end_the_watching() -> None:
     os.close(read)
     with os.fdopen(write, "w") as err:
         words = QueuedText(err, limit=50)
-        human = Human(cast(TextIO, words), every=0.0)
+        human = Console(cast(TextIO, words), every=0.0)
         while not human.done:
             human.verdict(VERDICT, None)
         words.close()

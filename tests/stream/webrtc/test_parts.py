@@ -130,7 +130,7 @@ def _entry(kind: Any, number: int, age: float = 0.0) -> frame_queue.Entry:
 
 
 def test_the_inbox_is_bounded_and_keeps_the_newest() -> None:
-    box = frame_queue.Inbox()
+    box = frame_queue.FrameQueue()
     for number in range(20):
         box.put(_entry("video", number))
     for number in range(3):
@@ -142,7 +142,7 @@ def test_the_inbox_is_bounded_and_keeps_the_newest() -> None:
 
 
 def test_a_picture_that_waited_too_long_is_not_shown() -> None:
-    box = frame_queue.Inbox()
+    box = frame_queue.FrameQueue()
     box.put(_entry("video", 1, age=frame_queue.OLDEST + 1))
     box.put(_entry("video", 2))
     box.close("left")
