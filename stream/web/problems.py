@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,8 @@ from starlette.exceptions import HTTPException
 from ..redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"What the system says where a file can grow no more."
 
 
 class Problem(Exception):  # noqa: N818 - the word of RFC 9457
@@ -33,6 +36,11 @@ class Problem(Exception):  # noqa: N818 - the word of RFC 9457
     def answer(self) -> JSONResponse:
         """Return it as a response."""
         return problem(self.status, self.kind, self.detail, self.headers)
+
+
+def disk_full() -> Problem:
+    """Return the answer for what cannot be stored."""
+    return Problem(507, "disk-full", "there is not enough room on the disk of the server")
 
 
 def problem(
@@ -55,6 +63,12 @@ def install(app: FastAPI) -> None:
     async def plain(request: Request, error: HTTPException) -> JSONResponse:
         kind = {404: "not-found", 405: "method"}.get(error.status_code, "request")
         return problem(error.status_code, kind, str(error.detail), error.headers)
+
+    @app.exception_handler(OSError)
+    async def failed(request: Request, error: OSError) -> JSONResponse:
+        if error.errno not in _FULL:
+            raise error
+        return disk_full().answer()
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:

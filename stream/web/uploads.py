@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .database import Database, Row
 from .options import Limits
-from .problems import Problem
+from .problems import Problem, disk_full
 from .scans import Scans
 
 PIECE = 8 << 20
@@ -123,4 +123,4 @@ def check_room(folder: Path, size: int) -> None:
     import shutil
 
     if shutil.disk_usage(folder).free < size + (64 << 20):
-        raise Problem(507, "disk-full", "there is not enough room on the disk of the server")
+        raise disk_full()

@@ -45,7 +45,11 @@ def submitting(api: APIRouter, services: Services) -> None:
     """Add the route that takes files and addresses."""
 
     @api.post(
-        "", status_code=202, response_model=Scan, openapi_extra=_BODY, responses=documented(400, 413, 415, 422, 503)
+        "",
+        status_code=202,
+        response_model=Scan,
+        openapi_extra=_BODY,
+        responses=documented(400, 413, 415, 422, 503, 507),
     )
     async def submit(request: Request, response: Response, idempotency_key: Key = None) -> dict[str, Any]:
         """Have a file judged (multipart) or what an address holds (JSON).

@@ -42,7 +42,7 @@ def router(services: Services) -> APIRouter:
     @api.patch(
         "/{key}",
         response_model=Upload,
-        responses=documented(404, 409, 413, 422),
+        responses=documented(404, 409, 413, 422, 507),
         openapi_extra={
             "requestBody": {
                 "required": True,
@@ -74,17 +74,20 @@ def router(services: Services) -> APIRouter:
 
 
 async def _append(services: Services, row: Row, at: int, request: Request) -> None:
-    """Add what comes; where the client goes away, what came until then stays."""
+    """Add what comes; where the client goes away, what came until then stays, and where the disk is full nothing."""
     services.uploads.touch(row["id"])
     if row["scan"] is not None:
         return
-    with services.uploads.file(row["id"]).open("r+b") as out:
-        out.seek(at)
-        try:
+    try:
+        with services.uploads.file(row["id"]).open("r+b") as out:
+            out.seek(at)
             async for data in request.stream():
                 at += len(data)
                 if at > row["size"]:
                     raise Problem(413, "too-large", "more bytes came than were announced")
                 await run_in_threadpool(out.write, data)
-        except ClientDisconnect:
-            return
+    except ClientDisconnect:
+        return
+    except OSError:  # a full disk most of all: what can't be completed makes room for others
+        services.uploads.cancel(row["id"])
+        raise
