@@ -1,7 +1,7 @@
 """What the web interface takes, with the shipped models: `python benchmarks/web.py [PART ...]`, all parts by default.
 
-minute    a one-minute 720p clip with one face, handed in to the server as the page does: when the server first says how
-          far it is, and when the result is there, beside the clip's length; the same again with the models loaded
+minute    a one-minute 720p clip with one face, handed in to the server as the page does: when the page first says that
+          it is being judged, when how far, and when the result is there; the same again with the models loaded
 pictures  a folder of pictures, by `truefeed scan`: pictures a second
 page      bytes that the browser loads for the first page
 idle      memory and CPU time of a server that nobody asks anything
@@ -73,17 +73,18 @@ def minute(seconds: float) -> None:
         with Client(server.url) as client:
             for models in ("to be loaded", "loaded"):
                 began, cpu = time.monotonic(), server.used()[0]
-                scan, sign = client.submit(media), None
+                scan, signs = client.submit(media), dict.fromkeys(("running", "moving"), 0.0)
                 while not scan.over:
                     time.sleep(0.05)
                     scan = client.scan(scan.id)
-                    if sign is None and scan.progress > 0:
-                        sign = time.monotonic() - began
+                    for sign, seen in (("running", scan.state == "running"), ("moving", scan.progress > 0)):
+                        if seen and not signs[sign]:
+                            signs[sign] = time.monotonic() - began
                 wall, cpu = time.monotonic() - began, server.used()[0] - cpu
-                first = "none" if sign is None else f"{sign:.2f} s"
                 print(
-                    f"{seconds:g} s of 720p, models {models}: first progress after {first}, result after {wall:.1f} s "
-                    f"({cpu:.1f} CPU-s): {scan.status} {scan.fake_probability}"
+                    f"{seconds:g} s of 720p, models {models}: told to be judged after {signs['running']:.2f} s, "
+                    f"progress after {signs['moving']:.2f} s, result after {wall:.1f} s ({cpu:.1f} CPU-s): "
+                    f"{scan.status} {scan.fake_probability}"
                 )
 
 
