@@ -6,12 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 
 from .. import words
 from .guard import Guard
-from .problems import Problem, install
+from .problems import Problem, documented, install
 from .routes import scans, system, uploads
 from .schemas import Address, ProblemDetails
 from .services import Services
@@ -101,6 +102,20 @@ def _complete(api: FastAPI) -> None:
         known = document.setdefault("components", {}).setdefault("schemas", {})
         for name, model in (("Problem", ProblemDetails), ("Address", Address)):
             known.setdefault(name, model.model_json_schema(ref_template="#/components/schemas/{model}"))
+        for path, methods in document["paths"].items():
+            for method, operation in methods.items():
+                _complete_errors(path, method, operation)
         return document
 
     api.openapi = openapi  # type: ignore[method-assign]
+
+
+def _complete_errors(path: str, method: str, operation: dict[str, Any]) -> None:
+    """Tell which problems the guard and the framework answer an operation with; the framework's own 422 is another."""
+    answers = operation["responses"]
+    statuses = [401, 403] if path.startswith("/api/") else []
+    statuses += [429] if method != "get" else []
+    statuses += [400, 413] if "requestBody" in operation else []
+    answers |= {str(status): about for status, about in documented(*statuses).items() if str(status) not in answers}
+    if "422" in answers:
+        answers["422"] = documented(422)[422]

@@ -85,7 +85,7 @@ def _one(api: APIRouter, services: Services) -> None:
         services.users.note(who_of(request).name, request.state.address, "delete", key)
         return Response(status_code=204)
 
-    @api.get("/{key}/events", responses=documented(404, 503))
+    @api.get("/{key}/events", response_class=Response, responses=sends("text/event-stream") | documented(404, 503))
     async def events(key: str) -> StreamingResponse:
         """Follow a job: Server-Sent Events, each a job as `GET` returns it."""
         row = await run_in_threadpool(found, services, key)
@@ -101,10 +101,18 @@ def sse(events: AsyncIterator[bytes]) -> StreamingResponse:
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
+def sends(*kinds: str) -> dict[int | str, dict[str, Any]]:
+    """Return what the OpenAPI document says of an answer that is a file of one of the kinds."""
+    content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}
+    return {200: {"description": "The file", "content": content}}
+
+
 def _downloads(api: APIRouter, services: Services) -> None:
     inside = {"Cache-Control": "private, max-age=3600"}
 
-    @api.get("/{key}/media", responses=documented(404))
+    kinds = ("video/mp4", "audio/mpeg", "image/jpeg", _BYTES)
+
+    @api.get("/{key}/media", response_class=Response, responses=sends(*kinds) | documented(404))
     def media(key: str) -> FileResponse:
         """Return the file itself, while it is kept; a part of it where `Range` says so."""
         row = found(services, key)
@@ -120,7 +128,11 @@ def _downloads(api: APIRouter, services: Services) -> None:
         """Return boxes and scores over time, as a player draws them."""
         return _kept(services, key, "track.json", "application/json", inside)
 
-    @api.get("/{key}/pictures/{name}", responses=documented(404))
+    @api.get(
+        "/{key}/pictures/{name}",
+        response_class=Response,
+        responses=sends("image/jpeg", "image/png") | documented(404),
+    )
     def picture(key: str, name: str) -> FileResponse:
         """Return a picture that was made of it."""
         result = services.scans.result(key) or {}
@@ -137,7 +149,7 @@ def _downloads(api: APIRouter, services: Services) -> None:
         row, result = _finished(services, key)
         return _download(json.dumps(result, indent=2, ensure_ascii=False).encode(), "application/json", row, "json")
 
-    @api.get("/{key}/report.html", responses=documented(404))
+    @api.get("/{key}/report.html", response_class=Response, responses=sends("text/html") | documented(404))
     def report(key: str) -> Response:
         """Return a page that needs nothing else, to read, to print and to pass on."""
         row, result = _finished(services, key)
@@ -145,7 +157,7 @@ def _downloads(api: APIRouter, services: Services) -> None:
         headers = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"}
         return _download(text.encode("utf-8", "replace"), "text/html; charset=utf-8", row, "html", headers)
 
-    @api.get("/{key}/evidence.zip", responses=documented(404))
+    @api.get("/{key}/evidence.zip", response_class=Response, responses=sends("application/zip") | documented(404))
     def evidence(key: str) -> Response:
         """Return findings, pictures and, while it is kept, the file, with a manifest of SHA-256."""
         row, result = _finished(services, key)

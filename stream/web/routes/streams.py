@@ -21,7 +21,7 @@ from ..problems import Problem, documented
 from ..schemas import AlertPage, Stream, StreamList, StreamRequest
 from ..services import Services, refuse, who_of
 from ..streams import Streams, Watched, public
-from .scans import sse
+from .scans import sends, sse
 
 _PATIENCE = 5.0
 "A picture that is newer than the one known is waited for so long, s."
@@ -71,7 +71,12 @@ def _managing(api: APIRouter, services: Services, streams: Streams) -> None:
 
 
 def _looking(api: APIRouter, services: Services, streams: Streams) -> None:
-    @api.get("/streams/{key}/picture", responses=documented(404), tags=["streams"])
+    @api.get(
+        "/streams/{key}/picture",
+        response_class=Response,
+        responses=sends("image/jpeg") | {204: {"description": "None is newer"}} | documented(404),
+        tags=["streams"],
+    )
     async def picture(key: str, after: Annotated[int, Query(ge=0)] = 0) -> Response:
         """Return the latest picture that was judged, as JPEG; `X-Verdict` holds what was thought of this very one.
 
@@ -87,7 +92,12 @@ def _looking(api: APIRouter, services: Services, streams: Streams) -> None:
         headers = {"X-Verdict": json.dumps(event or {}), "X-Number": str(number)}
         return Response(await run_in_threadpool(_jpeg, image), media_type="image/jpeg", headers=headers)
 
-    @api.get("/streams/{key}/events", responses=documented(404, 503), tags=["streams"])
+    @api.get(
+        "/streams/{key}/events",
+        response_class=Response,
+        responses=sends("text/event-stream") | documented(404, 503),
+        tags=["streams"],
+    )
     async def events(key: str) -> StreamingResponse:
         """Follow a stream: verdicts, states and alerts, as Server-Sent Events."""
         _found(streams, key)
@@ -108,12 +118,22 @@ def _alerts(api: APIRouter, services: Services, alerts: Alerts) -> None:
         items = [alert_public(row, alerts.evidence(row)) for row in rows[:limit]]
         return {"items": items, "next": str(rows[limit - 1]["seq"]) if len(rows) > limit else None}
 
-    @api.get("/alerts/{key}/picture", responses=documented(404), tags=["alerts"])
+    @api.get(
+        "/alerts/{key}/picture",
+        response_class=Response,
+        responses=sends("image/jpeg") | documented(404),
+        tags=["alerts"],
+    )
     def picture(key: str) -> FileResponse:
         """Return the frame of the alert, with what was drawn over it."""
         return FileResponse(_kept(alerts, key, "picture"), media_type="image/jpeg")
 
-    @api.get("/alerts/{key}/clip", responses=documented(404), tags=["alerts"])
+    @api.get(
+        "/alerts/{key}/clip",
+        response_class=Response,
+        responses=sends("video/mp4") | documented(404),
+        tags=["alerts"],
+    )
     def clip(key: str) -> FileResponse:
         """Return the seconds before the alert."""
         return FileResponse(_kept(alerts, key, "clip"), media_type="video/mp4")

@@ -17,7 +17,7 @@ from ..scans import stamp
 from ..schemas import AuditPage, Session, SignIn, User, UserList, UserRequest
 from ..services import Services, refuse, who_of
 from ..users import COOKIE, Allowance, Who, same
-from .scans import sse
+from .scans import sends, sse
 
 
 def router(services: Services) -> APIRouter:
@@ -48,7 +48,7 @@ def _health(api: APIRouter, services: Services) -> None:
         """Return figures for Prometheus."""
         return PlainTextResponse(_figures(services), media_type="text/plain; version=0.0.4; charset=utf-8")
 
-    @api.get("/api/v1/events", responses=documented(503))
+    @api.get("/api/v1/events", response_class=Response, responses=sends("text/event-stream") | documented(503))
     async def events() -> StreamingResponse:
         """Follow everything: jobs, streams, alerts, as Server-Sent Events."""
         if services.hub.full:
