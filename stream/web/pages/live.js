@@ -97,7 +97,7 @@ class Tile {
         h("div", { class: "row between" }, h("h2", { class: "h3" }, stream.name), h("span", { class: "row" }, this.badge,
           h("button", { class: "plain small", type: "button", "aria-label": label, title: label, onclick: () => this.remove() }, icon("trash")))),
         h("p", { class: "soft small" }, h("code", {}, stream.url)), this.line, this.what, this.detail));
-    this.loop();
+    this.looping = this.loop();
   }
 
   state(stream) {
@@ -109,9 +109,11 @@ class Tile {
   }
 
   async loop() {
+    this.asking = new AbortController();
+    const { signal } = this.asking;
     while (this.going) {
       try {
-        const answer = document.hidden ? null : await fetch(`/api/v1/streams/${this.stream.id}/picture?after=${this.number}`);
+        const answer = document.hidden ? null : await fetch(`/api/v1/streams/${this.stream.id}/picture?after=${this.number}`, { signal });
         if (answer?.status === 200) await this.picture(answer);
         else await new Promise((done) => setTimeout(done, answer?.status === 204 ? 50 : 1000));
       } catch {
@@ -157,7 +159,16 @@ class Tile {
 
   async remove() {
     if (!(await ask(t("live.remove.sure", { name: this.stream.name }), t("live.remove.yes"), t("result.delete.no")))) return;
-    await call("DELETE", `/api/v1/streams/${this.stream.id}`).catch(() => {});
+    // No picture is asked for any more before it is gone: the answer would be an error.
+    this.going = false;
+    this.asking.abort();
+    try {
+      await call("DELETE", `/api/v1/streams/${this.stream.id}`);
+    } catch {
+      await this.looping;
+      this.going = this.element.isConnected;
+      this.looping = this.loop();
+    }
   }
 
   end() {
