@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -73,12 +74,27 @@ def lines(running: subprocess.Popen[str], count: int) -> None:
         assert json.loads(running.stdout.readline())
 
 
-def _wait_for_a_process(cluster: RayCluster, number: int) -> None:
-    """Wait until files are judged on a node."""
-    deadline = time.monotonic() + 120
-    while not [p for p in cluster.children(number) if "truefeed.stream.scan.worker" in " ".join(_words(p))]:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+def _until_both_judge(cluster: RayCluster) -> None:
+    """Wait until files are judged on the second node, too.
+
+    Meanwhile the first one is held: it may be faster than the start of the other, and done before.
+    """
+    deadline, held = time.monotonic() + 120, _judging(cluster, 0)
+    for process in held:
+        process.suspend()
+    try:
+        while not _judging(cluster, 1):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    finally:
+        for process in held:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
+
+def _judging(cluster: RayCluster, number: int) -> list[psutil.Process]:
+    """Return the processes of a node that judge files."""
+    return [p for p in cluster.children(number) if "truefeed.stream.scan.worker" in " ".join(_words(p))]
 
 
 def _words(process: psutil.Process) -> list[str]:
@@ -111,7 +127,7 @@ def test_a_process_that_is_killed_costs_no_file(
     kept = tmp_path / "results.jsonl"
     with start(cluster, archive, models, kept) as running:
         lines(running, 5)
-        _wait_for_a_process(cluster, 1)
+        _until_both_judge(cluster)
         for number, process in enumerate(cluster.processes):
             name = ("truefeed.stream.scan.worker", "ray::MapWorker")[number]
             for one in psutil.Process(process.pid).children(recursive=True):
@@ -128,7 +144,7 @@ def test_of_a_node_that_is_killed_nothing_is_lost_or_doubled(
     kept = tmp_path / "results.jsonl"
     with start(cluster, archive, models, kept) as running:
         lines(running, 5)
-        _wait_for_a_process(cluster, 1)
+        _until_both_judge(cluster)
         assert kept.read_bytes().count(b"\n") < COUNT - 5
         cluster.kill(1)
         out, err = running.communicate(timeout=300)
