@@ -147,7 +147,6 @@ def test_of_a_node_that_is_killed_nothing_is_lost_or_doubled(
         _until_both_judge(cluster)
         assert kept.read_bytes().count(b"\n") < COUNT - 5
         cluster.kill(1)
-        out, err = running.communicate(timeout=300)
+        _, err = running.communicate(timeout=300)
     assert running.returncode == 1, err
-    assert len(out.splitlines()) == COUNT - 5
     assert sorted(kept.read_text().splitlines()) == expected
