@@ -3,7 +3,7 @@
 minute    a one-minute 720p clip with one face, handed in to the server as the page does: when the page first says that
           it is being judged, when how far, and when the result is there; the same again with the models loaded
 pictures  a folder of pictures, by `truefeed scan`: pictures a second
-page      bytes that the browser loads for the first page
+page      size of all pages with their scripts, styles and words
 idle      memory and CPU time of a server that nobody asks anything
 live      four 360p RTSP streams, watched by the server for as long without a viewer and with a page that shows all of
           them: what looking costs
@@ -104,7 +104,7 @@ def pictures(count: int) -> None:
 
 
 def page() -> None:
-    """Add up what the first page loads."""
+    """Add up what a browser can load."""
     folder = Path(__file__).parents[1] / "stream" / "web" / "pages"
     sizes = [path.stat().st_size for path in folder.iterdir() if path.is_file()]
     print(f"all pages with scripts, styles and words, not compressed: {sum(sizes) / 1000:.0f} kB in {len(sizes)} files")

@@ -150,9 +150,7 @@ class Hosts:
     def __init__(self, address: str, module: str, settings: Mapping[str, Any]) -> None:
         self.address = check(address)
         self._module = module
-        files = {key: Path(value) for key in ("model", "voice_model") if (value := settings.get(key))}
-        job = Job(settings["engine"], settings["faces"], files.get("model"), files.get("voice_model"))
-        self._setup = setup(job, 0.0)
+        self._setup = setup(Job.of(settings), 0.0)
         ours = ("engine", "faces", "model", "voice_model")
         self._limits = {key: value for key, value in settings.items() if key not in ours}
         self._way = ExitStack()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any, Self
 
 import cv2
 
@@ -39,6 +40,12 @@ class Job(ModelSettings):
     "The folder that gets what a page tells of each file (see `kept`); None = nothing is kept."
     every_frame: bool = False
     "Look at every picture of a long film, too."
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Self:
+        """Return the models that a process was told of by name: engine, faces, and, where given, model, voice_model."""
+        files = {key: Path(value) for key in ("model", "voice_model") if (value := settings.get(key))}
+        return cls(settings["engine"], settings["faces"], files.get("model"), files.get("voice_model"))
 
     def load(self) -> Models:
         """Raises EngineError, TruefeedError."""

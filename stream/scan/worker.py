@@ -19,15 +19,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
-import av
-import cv2
-
 from ...engines import EngineError
 from ..errors import TruefeedError
 from ..redaction import redact
 from .json_line import line
 from .named import brought
 from .probe import Found
+from .process import answering
 from .scanner import Job, judge
 
 _FETCHES = 3
@@ -39,16 +37,10 @@ _PAUSE = 0.5
 def main(words: list[str]) -> int:
     """Serve files until standard input ends; words is one JSON object of settings."""
     settings = json.loads(words[0])
-    # Whatever a library prints must not end up among the lines.
-    out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    av.logging.set_level(None)
-    cv2.setNumThreads(1)
+    out = answering()
     _leave_with_parent()
-    files = {key: Path(value) for key in ("model", "voice_model") if (value := settings.get(key))}
-    job = Job(settings["engine"], settings["faces"], files.get("model"), files.get("voice_model"))
     try:
-        models = job.load()
+        models = Job.of(settings).load()
     except (TruefeedError, EngineError, OSError) as error:
         _tell(out, "failed", why=redact(str(error)))
         return 1

@@ -35,7 +35,25 @@ class Connection(Protocol):
         """Release it."""
 
 
-class LiveSource(ABC):
+class Ticking(ABC):
+    """A source that has a moment for others while nothing comes."""
+
+    def close(self) -> None:  # noqa: B027 - meant to do nothing
+        """Do nothing: the generator closes what it opened."""
+
+    def items(self, stop: threading.Event) -> Generator[Item]:
+        """See `Source.items`."""
+        with closing(self.run(stop)) as ticking:
+            for item in ticking:
+                if item is not None:
+                    yield item
+
+    @abstractmethod
+    def run(self, stop: threading.Event) -> Generator[Item | None]:
+        """As `items`, and None at least every TICK: for those who have something else to do in this thread."""
+
+
+class LiveSource(Ticking):
     """A source that is opened again for ever.
 
     Args:
@@ -58,18 +76,8 @@ class LiveSource(ABC):
         """Say why it is not opened again after the items of a connection ended; empty: it is."""
         return ""
 
-    def close(self) -> None:  # noqa: B027 - meant to do nothing
-        """Do nothing: the generator closes what it opened."""
-
-    def items(self, stop: threading.Event) -> Generator[Item]:
-        """See `Source.items`."""
-        with closing(self.run(stop)) as ticking:
-            for item in ticking:
-                if item is not None:
-                    yield item
-
     def run(self, stop: threading.Event) -> Generator[Item | None]:
-        """As `items`, and None at least every TICK: for those who have something else to do in this thread."""
+        """See `Ticking.run`."""
         timeline = Timeline(live=True)
         first, last = self._options.backoff
         wait, failed, number, stalled = first, 0, 0, False

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import av
-import cv2
 
 from ..errors import SourceError
 from ..scan.findings import findings
 from ..scan.probe import Found
+from ..scan.process import answering
 from ..scan.recorder import Recorder
 from ..scan.scanner import Job, judge
 from ..scoring.analyzer import Analyzer
@@ -108,15 +108,9 @@ def _restrict(memory: int, written: int) -> None:
 def main(words: list[str]) -> int:
     """Serve jobs until standard input ends; words is one JSON object of settings."""
     settings = json.loads(words[0])
-    # Whatever a library prints must not end up among the lines.
-    out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    av.logging.set_level(None)
-    cv2.setNumThreads(1)
+    out = answering()
     _restrict(settings["memory"], settings["written"])
-    files = {key: Path(value) for key in ("model", "voice_model") if (value := settings.get(key))}
-    job = Job(settings["engine"], settings["faces"], files.get("model"), files.get("voice_model"))
-    worker = Worker(job.load(), out, settings["pixels"], settings["seconds"])
+    worker = Worker(Job.of(settings).load(), out, settings["pixels"], settings["seconds"])
     worker.tell("ready")
     for task in sys.stdin:
         try:

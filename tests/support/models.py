@@ -163,3 +163,9 @@ def _save(path: Path, graph: onnx.GraphProto, card: Card) -> None:
     onnx.checker.check_model(model)
     helper.set_model_props(model, {KEY: card.to_json()})
     onnx.save(model, str(path))
+
+
+def named_models(folder: Path) -> list[str]:
+    """Write models with a known answer; return the words of a command line that name them."""
+    voice = write_voice(folder / "voice.onnx", logit=3.0)
+    return ["--model", str(write_models(folder)), "--voice-model", str(voice), "--engine", "cpu"]

@@ -6,7 +6,6 @@ import ipaddress
 import threading
 import time
 from collections.abc import Generator
-from contextlib import closing
 from urllib.parse import urlsplit
 
 import av
@@ -17,7 +16,7 @@ from ...redaction import public_name
 from ...types import AudioChunk, Frame, StateChange, StreamState
 from ..base import Item, SourceOptions, Tally
 from ..container import Session
-from ..reconnect import TICK
+from ..reconnect import TICK, Ticking
 from ..timestamps import Timeline
 from .flv import Tags
 from .peer import Peer
@@ -39,7 +38,7 @@ _KINDS = 2
 "Pictures and sound."
 
 
-class RtmpSource:
+class RtmpSource(Ticking):
     """Waits for a publisher, watches what it sends, and waits for it to return.
 
     Args:
@@ -75,18 +74,8 @@ class RtmpSource:
                 "port, with a KEY that nobody guesses (`openssl rand -hex 16` makes one)"
             )
 
-    def close(self) -> None:
-        """Do nothing: the generator closes what it opened."""
-
-    def items(self, stop: threading.Event) -> Generator[Item]:
-        """See `Source.items`; also raises SourceError where the port can't be listened at."""
-        with closing(self.run(stop)) as ticking:
-            for item in ticking:
-                if item is not None:
-                    yield item
-
     def run(self, stop: threading.Event) -> Generator[Item | None]:
-        """As `items`, and None at least every TICK: for those who have something else to do in this thread."""
+        """See `Ticking.run`; also raises SourceError where the port can't be listened at."""
         try:
             port = enter(self._host, self._port, self._slot)
         except SourceError as error:

@@ -18,7 +18,7 @@ import cv2
 import psutil
 import pytest
 from media import portrait, write_clip
-from models import write_models, write_voice
+from models import named_models
 from ray_cluster import RayCluster
 
 SCAN = [sys.executable, "-m", "truefeed.stream", "scan"]
@@ -33,9 +33,7 @@ def cluster() -> Iterator[RayCluster]:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    folder = tmp_path_factory.mktemp("models")
-    voice = write_voice(folder / "voice.onnx", logit=3.0)
-    return ["--model", str(write_models(folder)), "--voice-model", str(voice), "--engine", "cpu"]
+    return named_models(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="module")

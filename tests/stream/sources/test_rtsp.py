@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,13 @@ import av
 import media
 import numpy as np
 import pytest
+from capture_watch import Seen, watch
 from rtsp_server import RtspServer, free_port
 from truefeed.stream.errors import SourceAuthError, SourceError, SourceNotFoundError
 from truefeed.stream.open import open_source
 from truefeed.stream.sources import SourceOptions
-from truefeed.stream.sources.capture import Capture, End
-from truefeed.stream.types import AudioChunk, Frame, StateChange
+from truefeed.stream.sources.capture import Capture
+from truefeed.stream.types import StateChange
 
 Rtsp = Callable[..., RtspServer]
 QUICK = SourceOptions(stall=1.0, backoff=(0.2, 0.5))
@@ -32,36 +32,6 @@ SECRET = "s3cr3t-Pa55"
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four seconds with AAC, a keyframe every half second."""
     return media.write_clip(tmp_path_factory.mktemp("rtsp") / "clip.mp4", frames=100, audio="aac", channels=2)
-
-
-@dataclass
-class Seen:
-    """What a consumer saw."""
-
-    frames: list[Frame] = field(default_factory=list)
-    chunks: list[AudioChunk] = field(default_factory=list)
-    states: list[StateChange] = field(default_factory=list)
-
-    @property
-    def names(self) -> list[str]:
-        return [change.state for change in self.states]
-
-
-def watch(capture: Capture, until: Callable[[Seen], object], seen: Seen | None = None, limit: float = 15.0) -> Seen:
-    """Take what comes until the condition holds."""
-    seen = seen or Seen()
-    deadline = time.monotonic() + limit
-    while not until(seen):
-        assert time.monotonic() < deadline, f"never happened: {seen.states}, {len(seen.frames)} frames"
-        item = capture.poll(0.1)
-        assert not isinstance(item, End)
-        if isinstance(item, Frame):
-            seen.frames.append(item)
-        elif isinstance(item, AudioChunk):
-            seen.chunks.append(item)
-        elif item is not None:
-            seen.states.append(item)
-    return seen
 
 
 def grown(seen: Seen) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ pytest.importorskip("axe_playwright_python")
 
 import cv2
 from media import portrait
-from playwright import sync_api
 from web_server import Web, small_models
 
 CHROMIUM = shutil.which("chromium")
@@ -28,14 +26,6 @@ PAGES = {"/": ".drop", "/history": ".result", "/live": "form", "/ways": "#law", 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return small_models(tmp_path_factory.mktemp("models"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 def _serious(page: Any) -> list[tuple[str, str]]:

@@ -19,7 +19,6 @@ import cv2
 import soundfile
 from clips import moving_face, write_video
 from media import portrait
-from playwright import sync_api
 from truefeed.stream import words
 from truefeed.stream.commands.options import parser
 from voices import voiced
@@ -38,14 +37,6 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     models = small_models(tmp_path_factory.mktemp("models"))
     with Web(tmp_path_factory.mktemp("data"), models, keep_days=0) as web:
         yield web
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

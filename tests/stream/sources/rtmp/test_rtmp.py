@@ -9,24 +9,26 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
+import capture_watch
 import media
 import numpy as np
 import pytest
+from capture_watch import Seen
 from rtmp_publishers import OBS, ByHand, ffmpeg, librtmp, pyav, tags, told
 from rtsp_server import free_port
 from truefeed.stream.errors import SourceError
 from truefeed.stream.open import open_source
 from truefeed.stream.sources import SourceOptions
-from truefeed.stream.sources.capture import Capture, End
+from truefeed.stream.sources.capture import Capture
 from truefeed.stream.sources.rtmp.chunks import Kind
-from truefeed.stream.types import AudioChunk, Frame, StateChange
 
 KEY = "s3cr3t-k3y"
 QUICK = SourceOptions(stall=1.0)
+watch = partial(capture_watch.watch, limit=20.0)
 
 
 @pytest.fixture(scope="module")
@@ -56,36 +58,6 @@ def publish(clip: Path) -> Iterator[Publish]:
     for publisher in started:
         publisher.kill()
         publisher.communicate()
-
-
-@dataclass
-class Seen:
-    """What a consumer saw."""
-
-    frames: list[Frame] = field(default_factory=list)
-    chunks: list[AudioChunk] = field(default_factory=list)
-    states: list[StateChange] = field(default_factory=list)
-
-    @property
-    def names(self) -> list[str]:
-        return [change.state for change in self.states]
-
-
-def watch(capture: Capture, until: Callable[[Seen], object], seen: Seen | None = None) -> Seen:
-    """Take what comes until the condition holds."""
-    seen = seen or Seen()
-    deadline = time.monotonic() + 20
-    while not until(seen):
-        assert time.monotonic() < deadline, f"never happened: {seen.states}, {len(seen.frames)} frames"
-        item = capture.poll(0.1)
-        assert not isinstance(item, End)
-        if isinstance(item, Frame):
-            seen.frames.append(item)
-        elif isinstance(item, AudioChunk):
-            seen.chunks.append(item)
-        elif item is not None:
-            seen.states.append(item)
-    return seen
 
 
 def listen(port: int, options: SourceOptions = QUICK, *, path: str = f"live/{KEY}") -> Capture:
